@@ -1,0 +1,15 @@
+//! What any server needs, with no word of observability in it.
+//!
+//! In: nothing. Out: time, tasks, errors, sizes, secrets, decompression.
+//! Deliberately absent: metrics, logs, traces, HTTP, configuration files.
+
+pub mod backoff;
+pub mod clock;
+pub mod decompress;
+pub mod duration;
+pub mod error;
+pub mod gate;
+pub mod secret;
+pub mod shutdown;
+pub mod size;
+pub mod task;

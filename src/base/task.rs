@@ -1,0 +1,81 @@
+//! The only way to spawn: a [`TaskGroup`] knows its tasks by name, stops them and says who is late.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Owns named background tasks and stops them together.
+#[derive(Clone, Default)]
+pub struct TaskGroup {
+    stop: CancellationToken,
+    running: Arc<Mutex<Running>>,
+}
+
+#[derive(Default)]
+struct Running {
+    next: u64,
+    tasks: HashMap<u64, (&'static str, JoinHandle<()>)>,
+}
+
+impl TaskGroup {
+    /// Creates an empty group.
+    pub fn new() -> Self {
+        TaskGroup::default()
+    }
+
+    /// Returns the token that is cancelled when the group stops; every loop selects on it.
+    pub fn stop_token(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Runs `task` under `name` until it ends by itself. The task watches the stop token.
+    pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let mut running = self.running.lock();
+        let id = running.next;
+        running.next += 1;
+        let registry = Arc::clone(&self.running);
+        let handle = tokio::spawn(async move {
+            task.await;
+            registry.lock().tasks.remove(&id);
+        });
+        running.tasks.insert(id, (name, handle));
+        // A task that ended before the insert above could not remove itself.
+        running.tasks.retain(|_, (_, handle)| !handle.is_finished());
+    }
+
+    /// Asks every task to stop and waits up to `deadline`.
+    ///
+    /// Returns the names of tasks that were still running; they are aborted.
+    pub async fn stop(&self, deadline: Duration) -> Vec<&'static str> {
+        self.stop.cancel();
+        let tasks: Vec<_> = self.running.lock().tasks.drain().map(|(_, task)| task).collect();
+        let end = tokio::time::Instant::now() + deadline;
+        let mut late = Vec::new();
+        for (name, mut handle) in tasks {
+            if tokio::time::timeout_at(end, &mut handle).await.is_err() {
+                handle.abort();
+                late.push(name);
+            }
+        }
+        late
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn stop_ends_willing_tasks_and_names_the_late_one() {
+        let group = TaskGroup::new();
+        let stop = group.stop_token();
+        group.spawn("willing", async move { stop.cancelled().await });
+        group.spawn("stubborn", std::future::pending());
+        assert_eq!(group.stop(Duration::from_millis(20)).await, vec!["stubborn"]);
+    }
+}

@@ -1,0 +1,1 @@
+//! Data that the appliance fetches or makes itself.

@@ -1,0 +1,1 @@
+//! From `belvedere.yaml` to the checked configuration of every room.

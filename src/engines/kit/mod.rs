@@ -1,0 +1,1 @@
+//! What the engines share: the log, files that can fail, packed blobs, partitions.

@@ -1,0 +1,3 @@
+//! The implementations of the ports, strangers to each other, sharing `kit`.
+
+pub mod kit;

@@ -1,0 +1,1 @@
+//! The server kit: listeners, bodies, guards, errors.

@@ -1,0 +1,1 @@
+//! The Make.com client and its rate budget.

@@ -1,0 +1,15 @@
+//! A single observation that points at the trace it came from.
+
+use crate::model::labels::Labels;
+use crate::model::time::TimestampMs;
+
+/// One example behind a metric's value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exemplar {
+    /// Usually `trace_id` and `span_id`.
+    pub labels: Labels,
+    /// The observed value.
+    pub value: f64,
+    /// When it was observed.
+    pub timestamp: TimestampMs,
+}

@@ -1,0 +1,50 @@
+//! Values at points in time.
+
+use std::sync::Arc;
+
+use crate::model::histogram::Histogram;
+use crate::model::time::TimestampMs;
+
+/// The bits of the NaN that marks a series as stale from its timestamp on.
+pub const STALE_NAN_BITS: u64 = 0x7ff0_0000_0000_0002;
+
+/// Returns the stale marker.
+pub fn stale_nan() -> f64 {
+    f64::from_bits(STALE_NAN_BITS)
+}
+
+/// Returns whether `value` is the stale marker; other NaNs are ordinary values.
+pub fn is_stale(value: f64) -> bool {
+    value.to_bits() == STALE_NAN_BITS
+}
+
+/// A float at a point in time. Equality is by bits, so that NaN equals itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample {
+    /// When.
+    pub timestamp: TimestampMs,
+    /// The value; any NaN payload is kept.
+    pub value: f64,
+}
+
+impl Sample {
+    /// Builds a sample from milliseconds since the epoch and a value.
+    pub fn new(timestamp_ms: i64, value: f64) -> Self {
+        Sample { timestamp: TimestampMs(timestamp_ms), value }
+    }
+}
+
+impl PartialEq for Sample {
+    fn eq(&self, other: &Self) -> bool {
+        self.timestamp == other.timestamp && self.value.to_bits() == other.value.to_bits()
+    }
+}
+
+/// A native histogram at a point in time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistogramSample {
+    /// When.
+    pub timestamp: TimestampMs,
+    /// The histogram, shared because it is large and read-only.
+    pub histogram: Arc<Histogram>,
+}

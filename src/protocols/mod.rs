@@ -1,0 +1,1 @@
+//! The doors of foreign protocols, strangers to each other.

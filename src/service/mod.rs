@@ -1,0 +1,1 @@
+//! Use cases as plain data, the same for every front door.

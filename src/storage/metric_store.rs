@@ -1,0 +1,149 @@
+//! The port of the time-series store.
+
+use async_trait::async_trait;
+
+use crate::base::error::Result;
+use crate::model::batch::{MetricBatch, MetricMetadata};
+use crate::model::exemplar::Exemplar;
+use crate::model::labels::Labels;
+use crate::model::matcher::Matcher;
+use crate::model::sample::{HistogramSample, Sample};
+use crate::model::time::{TimeRange, TimestampMs};
+use crate::storage::lifecycle::Lifecycle;
+use crate::storage::query::Cut;
+use crate::storage::receipt::Receipt;
+
+/// Which series and which part of them a caller wants.
+#[derive(Debug, Clone)]
+pub struct SelectQuery {
+    /// All must hold. At least one of them does not match the empty text.
+    pub matchers: Vec<Matcher>,
+    /// Samples outside are not returned.
+    pub range: TimeRange<TimestampMs>,
+    /// What the caller will do with the samples; an engine may ignore it.
+    pub hints: SelectHints,
+    /// Refuse with `LimitExceeded` once this many samples were read; `None` means no limit.
+    pub max_samples: Option<u64>,
+}
+
+/// What the caller will do with a selection, so that an engine may do less.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SelectHints {
+    /// Distance of evaluation steps in milliseconds; 0 for an instant.
+    pub step_ms: i64,
+    /// Width of the range selector in milliseconds; 0 when there is none.
+    pub range_ms: i64,
+    /// The function around the selector, such as `rate`; empty when there is none.
+    pub function: String,
+}
+
+/// One selected series with its points in time order, one point a timestamp.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesData {
+    /// The series.
+    pub labels: Labels,
+    /// Float samples, stale markers included.
+    pub samples: Vec<Sample>,
+    /// Native histogram samples, stale markers included.
+    pub histograms: Vec<HistogramSample>,
+}
+
+/// Some series of a selection; a cursor yields blocks until `None`.
+pub type SeriesBlock = Vec<SeriesData>;
+
+/// Yields a selection block by block, each series once, in no promised order of series.
+#[async_trait]
+pub trait SeriesCursor: Send {
+    /// Returns the next block (never empty), or `None` at the end.
+    ///
+    /// # Errors
+    /// `LimitExceeded` past `max_samples`; `Corrupt` and `Internal` from the engine.
+    async fn next_block(&mut self) -> Result<Option<SeriesBlock>>;
+
+    /// Returns what the caller should know besides the samples, complete after the last block.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Which label names, values or series a caller wants to know of.
+#[derive(Debug, Clone)]
+pub struct LabelQuery {
+    /// Sets of matchers; a series counts when one whole set holds. Empty means every series.
+    pub match_sets: Vec<Vec<Matcher>>,
+    /// Only series that may have samples inside.
+    pub range: TimeRange<TimestampMs>,
+    /// Cut after this many; `None` means no limit.
+    pub limit: Option<usize>,
+}
+
+/// The exemplars of one series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesExemplars {
+    /// The series.
+    pub labels: Labels,
+    /// Its exemplars in time order.
+    pub exemplars: Vec<Exemplar>,
+}
+
+/// Numbers about the store, for `status/tsdb` and own metrics.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MetricStats {
+    /// Series with a sample in memory.
+    pub active_series: u64,
+    /// Samples in memory.
+    pub head_samples: u64,
+    /// Oldest timestamp held; `None` when empty.
+    pub min_time: Option<TimestampMs>,
+    /// Newest timestamp held; `None` when empty.
+    pub max_time: Option<TimestampMs>,
+}
+
+/// Stores samples by series and gives them back by matchers.
+///
+/// * Duplicates: a point with the timestamp and bits of a known one is accepted and stored once; one
+///   with other bits is refused with `DuplicateTimestamp` while the first is in memory, later the
+///   first write wins.
+/// * Order: points of a series may come in any order within the out-of-order window; older ones are
+///   refused with `TooOld`. The window is measured from the newest point of the whole store.
+/// * A batch is not a transaction for readers, but it is one for crashes: after a crash it is there
+///   whole or, if it was never acknowledged, perhaps not at all.
+#[async_trait]
+pub trait MetricStore: Lifecycle {
+    /// Writes what can be written and returns when it is durable and visible.
+    ///
+    /// # Errors
+    /// `Unavailable` when the log or the disk refuses; nothing was acknowledged then.
+    async fn append(&self, batch: MetricBatch) -> Result<Receipt>;
+
+    /// Opens a cursor over the selected series as of now.
+    ///
+    /// # Errors
+    /// Those of the cursor.
+    async fn select(&self, query: SelectQuery) -> Result<Box<dyn SeriesCursor>>;
+
+    /// Returns label names, sorted.
+    ///
+    /// # Errors
+    /// `Corrupt` and `Internal` from the engine; likewise below.
+    async fn label_names(&self, query: LabelQuery) -> Result<Cut<String>>;
+
+    /// Returns the values of one label, sorted.
+    async fn label_values(&self, name: &str, query: LabelQuery) -> Result<Cut<String>>;
+
+    /// Returns label sets, sorted.
+    async fn series(&self, query: LabelQuery) -> Result<Cut<Labels>>;
+
+    /// Returns what is known of families, sorted by name; `metric` restricts it to one.
+    async fn metadata(&self, metric: Option<&str>) -> Result<Vec<MetricMetadata>>;
+
+    /// Returns exemplars of the matching series within `range`, sorted by labels.
+    async fn exemplars(
+        &self,
+        match_sets: Vec<Vec<Matcher>>,
+        range: TimeRange<TimestampMs>,
+    ) -> Result<Vec<SeriesExemplars>>;
+
+    /// Returns numbers about the store.
+    fn stats(&self) -> MetricStats;
+}
