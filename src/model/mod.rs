@@ -9,6 +9,7 @@ pub mod histogram;
 pub mod labels;
 pub mod log;
 pub mod matcher;
+pub mod reject;
 pub mod resource;
 pub mod sample;
 pub mod time;

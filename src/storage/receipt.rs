@@ -1,50 +1,6 @@
 //! What became of a write: how much was taken, what was refused and why.
 
-/// Why an item was refused: a closed set, because it labels a counter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum RejectReason {
-    /// The item's bytes or fields make no sense.
-    Malformed,
-    /// A label, attribute or id is not allowed.
-    InvalidLabels,
-    /// The same label name twice.
-    DuplicateLabel,
-    /// Older than the out-of-order window.
-    TooOld,
-    /// Too far in the future.
-    TooFarInFuture,
-    /// A different value for a timestamp that has one.
-    DuplicateTimestamp,
-    /// A name, value, line or item is too large.
-    TooLarge,
-    /// Too many series, attributes or items.
-    LimitExceeded,
-    /// A create for an id that exists.
-    Conflict,
-    /// An update or delete of an id that does not exist.
-    Missing,
-    /// A kind of item that is not supported.
-    Unsupported,
-}
-
-impl RejectReason {
-    /// Returns the reason as a metric label.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RejectReason::Malformed => "malformed",
-            RejectReason::InvalidLabels => "invalid_labels",
-            RejectReason::DuplicateLabel => "duplicate_label",
-            RejectReason::TooOld => "too_old",
-            RejectReason::TooFarInFuture => "too_far_in_future",
-            RejectReason::DuplicateTimestamp => "duplicate_timestamp",
-            RejectReason::TooLarge => "too_large",
-            RejectReason::LimitExceeded => "limit_exceeded",
-            RejectReason::Conflict => "conflict",
-            RejectReason::Missing => "missing",
-            RejectReason::Unsupported => "unsupported",
-        }
-    }
-}
+pub use crate::model::reject::RejectReason;
 
 /// One refused item.
 #[derive(Debug, Clone, PartialEq, Eq)]
