@@ -3,14 +3,21 @@
 //! In: nothing but `base`. Out: plain values that every room above passes around.
 //! Deliberately absent: bytes of any protocol, storage, evaluation.
 
-pub mod batch;
-pub mod exemplar;
-pub mod histogram;
-pub mod labels;
-pub mod log;
-pub mod matcher;
-pub mod reject;
-pub mod resource;
-pub mod sample;
 pub mod time;
+pub mod labels;
+pub mod matcher;
+pub mod sample;
+pub mod histogram;
+pub mod exemplar;
+pub mod resource;
+pub mod log;
 pub mod trace;
+pub mod batch;
+pub mod reject;
+pub mod receipt;
+pub mod cut;
+pub mod series;
+pub mod answer;
+pub mod log_filter;
+pub mod log_query;
+pub mod trace_query;

@@ -1,0 +1,52 @@
+//! The answer of a metric query, as plain data.
+
+use std::sync::Arc;
+
+use crate::model::histogram::Histogram;
+use crate::model::labels::Labels;
+use crate::model::series::SeriesData;
+use crate::model::time::TimestampMs;
+
+/// The value of one series at one instant.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SampleValue {
+    /// A number.
+    Float(f64),
+    /// A native histogram.
+    Histogram(Arc<Histogram>),
+}
+
+/// One series of an instant vector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VectorSample {
+    /// The series.
+    pub labels: Labels,
+    /// The evaluation time, or the sample's own for bare range selectors.
+    pub timestamp: TimestampMs,
+    /// Its value.
+    pub value: SampleValue,
+}
+
+/// The value of an expression.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A number at an instant.
+    Scalar(f64, TimestampMs),
+    /// A text at an instant.
+    Str(String, TimestampMs),
+    /// Series with one value each.
+    Vector(Vec<VectorSample>),
+    /// Series with their values over time, sorted by labels.
+    Matrix(Vec<SeriesData>),
+}
+
+/// A value with what the reader should know about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The value.
+    pub value: Value,
+    /// Things that make the value doubtful.
+    pub warnings: Vec<String>,
+    /// Things worth knowing.
+    pub infos: Vec<String>,
+}
