@@ -1,0 +1,209 @@
+//! The desk every batch passes: weigh, admit, write, count, answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::clock::SharedClock;
+use crate::base::error::{Error, Result};
+use crate::base::gate::{self, Gate};
+use crate::ingest::attributes::Refusal;
+use crate::ingest::document_id::DocumentIds;
+use crate::ingest::door::{Door, Stores};
+use crate::ingest::limits::IngestLimits;
+use crate::ingest::tally::Tally;
+use crate::ingest::{logs, metrics, traces};
+use crate::model::batch::{LogBatch, MetricBatch, SpanBatch};
+use crate::model::time::TimestampNs;
+use crate::storage::log_store::{LogOutcome, LogReceipt};
+use crate::storage::receipt::{Receipt, RejectReason, Rejection};
+
+/// How long a sender that met a full appliance should wait.
+const OVERLOAD_WAIT: Duration = Duration::from_secs(2);
+
+/// Takes batches from the doors, lets in what the limits allow and writes it. Cloning is cheap and
+/// shares everything.
+#[derive(Clone)]
+pub struct Ingest(Arc<Desk>);
+
+struct Desk {
+    stores: Stores,
+    limits: IngestLimits,
+    clock: SharedClock,
+    in_flight: Gate,
+    ids: DocumentIds,
+    tally: Tally,
+}
+
+impl Ingest {
+    /// Creates the door in front of `stores`. The global meter must be installed before.
+    pub fn new(stores: Stores, limits: IngestLimits, clock: SharedClock) -> Self {
+        let in_flight = Gate::new(limits.in_flight.0);
+        let ids = DocumentIds::new(Arc::clone(&clock));
+        let tally = Tally::new();
+        Ingest(Arc::new(Desk { stores, limits, clock, in_flight, ids, tally }))
+    }
+
+    /// Returns the time of arrival, for codecs that stamp what came without a time.
+    pub fn arrival(&self) -> TimestampNs {
+        TimestampNs(self.0.clock.now_ns())
+    }
+
+    /// Reserves memory for decoding a body of `bytes`; the reservation ends when it is dropped.
+    ///
+    /// # Errors
+    /// `Unavailable` with a retry hint when too much is in flight.
+    pub fn reserve(
+        &self,
+        door: Door,
+        signal: &'static str,
+        bytes: usize,
+    ) -> Result<gate::Admitted> {
+        let reserved = self.0.in_flight.admit(bytes as u64);
+        reserved.ok_or_else(|| {
+            let error = Error::unavailable(
+                "too much data is being written at this moment; send it again later",
+                OVERLOAD_WAIT,
+            );
+            self.0.tally.failed(door, signal, &error, 1);
+            error
+        })
+    }
+
+    /// Writes metrics; a rejection's index is the series' place in `batch`, its count the number
+    /// of refused samples of that series.
+    ///
+    /// # Errors
+    /// `Unavailable` when too much is in flight or the store refuses; nothing was acknowledged.
+    pub async fn metrics(&self, door: Door, batch: MetricBatch) -> Result<Receipt> {
+        let _in_flight = self.reserve(door, "metrics", metrics::weight(&batch))?;
+        let now = self.now();
+        let admission = metrics::admit(batch, &self.0.limits, now.ns.div_euclid(1_000_000));
+        let too_large = RejectReason::TooLarge.as_str();
+        self.0.tally.refused(door, "exemplars", too_large, admission.refused_exemplars);
+        let Admitted { batch, kept, rejected } = admission.admitted;
+        let points = batch.sample_count() as u64;
+        let written = match batch.series.is_empty() && batch.metadata.is_empty() {
+            true => Ok(Receipt::default()),
+            false => self.0.stores.metrics.append(batch).await,
+        };
+        let receipt = self.counted(door, "metrics", points, written)?;
+        let receipt = point_back(receipt, &kept, rejected);
+        self.0.tally.receipt(door, "metrics", &receipt);
+        Ok(receipt)
+    }
+
+    /// Writes log operations in order, after filling index, id and time where a record has none.
+    /// Outcomes and rejections are in the order of `batch`.
+    ///
+    /// # Errors
+    /// `Unavailable` when too much is in flight or the store refuses; nothing was acknowledged.
+    pub async fn logs(&self, door: Door, batch: LogBatch) -> Result<LogReceipt> {
+        let _in_flight = self.reserve(door, "logs", logs::weight(&batch))?;
+        let count = batch.ops.len();
+        let desk = &self.0;
+        let Admitted { batch, kept, rejected } =
+            logs::admit(batch, door, &desk.limits, &desk.ids, self.now());
+        let points = batch.ops.len() as u64;
+        let written = match batch.ops.is_empty() {
+            true => Ok(LogReceipt::default()),
+            false => desk.stores.logs.append(batch).await,
+        };
+        let written = self.counted(door, "logs", points, written)?;
+        let mut outcomes = vec![LogOutcome::Rejected; count];
+        for (outcome, index) in written.outcomes.into_iter().zip(&kept) {
+            outcomes[*index] = outcome;
+        }
+        let receipt = point_back(written.receipt, &kept, rejected);
+        desk.tally.receipt(door, "logs", &receipt);
+        Ok(LogReceipt { receipt, outcomes })
+    }
+
+    /// Writes spans; a rejection's index is the span's place in `batch`.
+    ///
+    /// # Errors
+    /// `Unavailable` when too much is in flight or the store refuses; nothing was acknowledged.
+    pub async fn traces(&self, door: Door, batch: SpanBatch) -> Result<Receipt> {
+        let _in_flight = self.reserve(door, "traces", traces::weight(&batch))?;
+        let Admitted { batch, kept, rejected } = traces::admit(batch, &self.0.limits, self.now());
+        let points = batch.spans.len() as u64;
+        let written = match batch.spans.is_empty() {
+            true => Ok(Receipt::default()),
+            false => self.0.stores.traces.append(batch).await,
+        };
+        let receipt = self.counted(door, "traces", points, written)?;
+        let receipt = point_back(receipt, &kept, rejected);
+        self.0.tally.receipt(door, "traces", &receipt);
+        Ok(receipt)
+    }
+
+    /// Counts what a codec refused before a batch existed.
+    pub fn reject(&self, door: Door, signal: &'static str, reason: RejectReason, count: u64) {
+        self.0.tally.refused(door, signal, reason.as_str(), count);
+    }
+
+    fn now(&self) -> Now {
+        Now { ns: self.0.clock.now_ns() }
+    }
+
+    /// Counts the points of a write that failed as a whole.
+    fn counted<T>(
+        &self,
+        door: Door,
+        signal: &'static str,
+        points: u64,
+        written: Result<T>,
+    ) -> Result<T> {
+        written.inspect_err(|error| self.0.tally.failed(door, signal, error, points))
+    }
+}
+
+/// What is left of a batch after admission.
+pub(crate) struct Admitted<B> {
+    /// The items that are let in, in the caller's order.
+    pub(crate) batch: B,
+    /// For each of them its place in the caller's batch.
+    pub(crate) kept: Vec<usize>,
+    /// The others, in the caller's places.
+    pub(crate) rejected: Vec<Rejection>,
+}
+
+/// Lets the store's rejections point into the caller's batch and joins them with the door's own.
+fn point_back(mut receipt: Receipt, kept: &[usize], rejected: Vec<Rejection>) -> Receipt {
+    for rejection in &mut receipt.rejected {
+        rejection.index = kept.get(rejection.index).copied().unwrap_or(rejection.index);
+    }
+    receipt.rejected.extend(rejected);
+    receipt.rejected.sort_by_key(|rejection| rejection.index);
+    receipt
+}
+
+/// The time of arrival of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    /// Nanoseconds since the epoch.
+    pub(crate) ns: i64,
+}
+
+impl Now {
+    /// Checks that `at` is at most `future` ahead and, if given, at most `age` old.
+    pub(crate) fn check(
+        self,
+        at: TimestampNs,
+        future: Duration,
+        age: Option<Duration>,
+    ) -> std::result::Result<(), Refusal> {
+        let nanos = |span: Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
+        if at.0 > self.ns.saturating_add(nanos(future)) {
+            let why = format!("the timestamp lies more than {} s in the future", future.as_secs());
+            return Err((RejectReason::TooFarInFuture, why));
+        }
+        if age.is_some_and(|age| at.0 < self.ns.saturating_sub(nanos(age))) {
+            let why = "the timestamp is older than what is kept".to_owned();
+            return Err((RejectReason::TooOld, why));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

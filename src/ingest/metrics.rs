@@ -1,0 +1,173 @@
+//! Which series and samples of a batch are let in.
+
+use crate::ingest::attributes::clip;
+use crate::ingest::desk::Admitted;
+use crate::ingest::limits::IngestLimits;
+use crate::model::batch::{MetricBatch, SeriesWrite};
+use crate::model::labels::Labels;
+use crate::model::time::TimestampMs;
+use crate::storage::receipt::{RejectReason, Rejection};
+
+/// How much of a series is shown in a message.
+const SHOWN_BYTES: usize = 200;
+/// Longest help text that is kept; the rest says nothing to a reader.
+const HELP_BYTES: usize = 4_096;
+
+/// What was let in, and how many exemplars were not.
+pub(crate) struct AdmittedMetrics {
+    pub(crate) admitted: Admitted<MetricBatch>,
+    pub(crate) refused_exemplars: u64,
+}
+
+/// Checks every series of `batch` against `limits`; `now_ms` is the time of arrival.
+pub(crate) fn admit(mut batch: MetricBatch, limits: &IngestLimits, now_ms: i64) -> AdmittedMetrics {
+    let future = i64::try_from(limits.future.as_millis()).unwrap_or(i64::MAX);
+    let newest = TimestampMs(now_ms.saturating_add(future));
+    let mut gate = SeriesGate { limits, newest, rejected: Vec::new(), refused_exemplars: 0 };
+    let mut kept = Vec::with_capacity(batch.series.len());
+    let mut index = 0;
+    batch.series.retain_mut(|write| {
+        let keep = gate.pass(index, write);
+        if keep {
+            kept.push(index);
+        }
+        index += 1;
+        keep
+    });
+    batch.metadata.retain_mut(|about| {
+        about.help.truncate(clip(&about.help, HELP_BYTES).len());
+        let name = 1..=limits.label_value_bytes;
+        name.contains(&about.metric.len()) && about.unit.len() <= limits.name_bytes
+    });
+    let SeriesGate { rejected, refused_exemplars, .. } = gate;
+    AdmittedMetrics { admitted: Admitted { batch, kept, rejected }, refused_exemplars }
+}
+
+/// Returns about how many bytes `batch` occupies.
+pub(crate) fn weight(batch: &MetricBatch) -> usize {
+    let points = |write: &SeriesWrite| {
+        let buckets = write.histograms.iter().map(|sample| {
+            let histogram = &sample.histogram;
+            160 + 8 * (histogram.positive_buckets.len() + histogram.negative_buckets.len())
+        });
+        16 * write.samples.len() + buckets.sum::<usize>() + 128 * write.exemplars.len()
+    };
+    batch.series.iter().map(|write| 96 + write.labels.as_bytes().len() + points(write)).sum()
+}
+
+struct SeriesGate<'a> {
+    limits: &'a IngestLimits,
+    newest: TimestampMs,
+    rejected: Vec<Rejection>,
+    refused_exemplars: u64,
+}
+
+impl SeriesGate<'_> {
+    /// Removes what is not let in from `write`; returns whether anything is left to write.
+    fn pass(&mut self, index: usize, write: &mut SeriesWrite) -> bool {
+        let points = (write.samples.len() + write.histograms.len()) as u64;
+        if let Err((reason, why)) = self.check_labels(&write.labels) {
+            self.refused_exemplars += write.exemplars.len() as u64;
+            self.reject(index, &write.labels, points.max(1), reason, &why);
+            return false;
+        }
+        self.drop_future_points(index, write);
+        self.drop_broken_histograms(index, write);
+        let exemplars = write.exemplars.len();
+        write.exemplars.retain(|exemplar| {
+            let texts = exemplar.labels.iter().map(|(name, value)| (name, value));
+            let chars: usize =
+                texts.map(|(name, value)| name.chars().count() + value.chars().count()).sum();
+            chars <= self.limits.exemplar_chars && exemplar.timestamp <= self.newest
+        });
+        self.refused_exemplars += (exemplars - write.exemplars.len()) as u64;
+        let has_points = !write.samples.is_empty() || !write.histograms.is_empty();
+        has_points || !write.exemplars.is_empty()
+    }
+
+    fn check_labels(&self, labels: &Labels) -> Result<(), (RejectReason, String)> {
+        if labels.metric_name().is_empty() {
+            return Err((RejectReason::InvalidLabels, "there is no metric name".to_owned()));
+        }
+        let mut count = 0;
+        for (name, value) in labels.iter() {
+            count += 1;
+            if name.is_empty() {
+                return Err((RejectReason::InvalidLabels, "a label has no name".to_owned()));
+            }
+            if name.len() > self.limits.name_bytes {
+                let why = format!(
+                    "a label name has {} bytes, more than {}",
+                    name.len(),
+                    self.limits.name_bytes
+                );
+                return Err((RejectReason::TooLarge, why));
+            }
+            if value.len() > self.limits.label_value_bytes {
+                let why = format!(
+                    "the value of label {name:?} has {} bytes, more than {}",
+                    value.len(),
+                    self.limits.label_value_bytes
+                );
+                return Err((RejectReason::TooLarge, why));
+            }
+        }
+        if count > self.limits.labels {
+            let why = format!("there are {count} labels, more than {}", self.limits.labels);
+            return Err((RejectReason::LimitExceeded, why));
+        }
+        Ok(())
+    }
+
+    fn drop_future_points(&mut self, index: usize, write: &mut SeriesWrite) {
+        let newest = self.newest;
+        let before = write.samples.len() + write.histograms.len();
+        write.samples.retain(|sample| sample.timestamp <= newest);
+        write.histograms.retain(|sample| sample.timestamp <= newest);
+        let dropped = before - write.samples.len() - write.histograms.len();
+        if dropped > 0 {
+            let why = format!(
+                "the timestamp lies more than {} s in the future",
+                self.limits.future.as_secs()
+            );
+            let reason = RejectReason::TooFarInFuture;
+            self.reject(index, &write.labels, dropped as u64, reason, &why);
+        }
+    }
+
+    fn drop_broken_histograms(&mut self, index: usize, write: &mut SeriesWrite) {
+        let mut broken = Vec::new();
+        let limit = self.limits.histogram_buckets;
+        write.histograms.retain(|sample| {
+            let histogram = &sample.histogram;
+            let buckets = histogram.positive_buckets.len() + histogram.negative_buckets.len();
+            let fault = if buckets.max(histogram.custom_values.len()) > limit {
+                let why = format!("the histogram has {buckets} buckets, more than {limit}");
+                Some((RejectReason::LimitExceeded, why))
+            } else {
+                histogram.validate().err().map(|why| (RejectReason::Malformed, why))
+            };
+            let keep = fault.is_none();
+            broken.extend(fault);
+            keep
+        });
+        for (reason, why) in broken {
+            self.reject(index, &write.labels, 1, reason, &why);
+        }
+    }
+
+    fn reject(
+        &mut self,
+        index: usize,
+        labels: &Labels,
+        count: u64,
+        reason: RejectReason,
+        why: &str,
+    ) {
+        let series = labels.to_string();
+        let shown = clip(&series, SHOWN_BYTES);
+        let ellipsis = if shown.len() < series.len() { "…" } else { "" };
+        let message = format!("{shown}{ellipsis}: {why}");
+        self.rejected.push(Rejection { index, count, reason, message });
+    }
+}

@@ -1,0 +1,222 @@
+//! Stores for tests of the doors: they remember what was written and refuse what they are told to.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+
+use crate::base::clock::SharedClock;
+use crate::base::error::{Error, Result};
+use crate::ingest::{Ingest, IngestLimits, Stores};
+use crate::model::batch::{LogBatch, LogOp, MetricBatch, MetricMetadata, SpanBatch};
+use crate::model::labels::Labels;
+use crate::model::log::LogRecord;
+use crate::model::matcher::Matcher;
+use crate::model::time::{TimeRange, TimestampMs, TimestampNs};
+use crate::model::trace::{Trace, TraceId};
+use crate::storage::lifecycle::{Dropped, Lifecycle, RetentionLimits};
+use crate::storage::log_filter::LogField;
+use crate::storage::log_store::{
+    FieldType, IndexSummary, LogHit, LogOutcome, LogPage, LogReceipt, LogSearch, LogSelect,
+    LogStore, LogVisitor,
+};
+use crate::storage::metric_store::{
+    LabelQuery, MetricStats, MetricStore, SelectQuery, SeriesCursor, SeriesExemplars,
+};
+use crate::storage::query::Cut;
+use crate::storage::receipt::{Receipt, RejectReason};
+use crate::storage::trace_store::{Dependency, Operation, TraceSearch, TraceStore};
+
+/// Remembers writes of all three signals.
+#[derive(Default)]
+pub(crate) struct Recording {
+    /// Every metric batch.
+    pub(crate) metrics: Mutex<Vec<MetricBatch>>,
+    /// Every log batch.
+    pub(crate) logs: Mutex<Vec<LogBatch>>,
+    /// Every span batch.
+    pub(crate) traces: Mutex<Vec<SpanBatch>>,
+    /// Items of the store's batches that are refused with `Conflict`.
+    pub(crate) refuse: Mutex<Vec<usize>>,
+    /// When set, every write fails with it.
+    pub(crate) failure: Mutex<Option<Error>>,
+}
+
+impl Recording {
+    /// Returns a door in front of a new recording.
+    pub(crate) fn behind_door(
+        limits: IngestLimits,
+        clock: SharedClock,
+    ) -> (Ingest, Arc<Recording>) {
+        let recording = Arc::new(Recording::default());
+        let stores = Stores {
+            metrics: recording.clone(),
+            logs: recording.clone(),
+            traces: recording.clone(),
+        };
+        (Ingest::new(stores, limits, clock), recording)
+    }
+
+    /// Returns every recorded log record.
+    pub(crate) fn records(&self) -> Vec<LogRecord> {
+        let batches = self.logs.lock();
+        let ops = batches.iter().flat_map(|batch| &batch.ops);
+        ops.filter_map(|op| match op {
+            LogOp::Put { record, .. } => Some((**record).clone()),
+            LogOp::Delete { .. } => None,
+        })
+        .collect()
+    }
+
+    fn outcome(&self, counts: impl Iterator<Item = u64>) -> Result<Receipt> {
+        if let Some(error) = self.failure.lock().clone() {
+            return Err(error);
+        }
+        let mut receipt = Receipt::default();
+        for (index, count) in counts.enumerate() {
+            if self.refuse.lock().contains(&index) {
+                receipt.reject(index, count, RejectReason::Conflict, format!("item {index}"));
+            } else {
+                receipt.accepted += count;
+            }
+        }
+        Ok(receipt)
+    }
+}
+
+fn not_recorded<T>() -> Result<T> {
+    Err(Error::unsupported("a recording is only written to"))
+}
+
+#[async_trait]
+impl Lifecycle for Recording {
+    async fn flush(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn enforce_retention(&self, _: RetentionLimits) -> Result<Dropped> {
+        Ok(Dropped::default())
+    }
+
+    fn disk_bytes(&self) -> u64 {
+        0
+    }
+
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl MetricStore for Recording {
+    async fn append(&self, batch: MetricBatch) -> Result<Receipt> {
+        let receipt = self.outcome(
+            batch.series.iter().map(|write| (write.samples.len() + write.histograms.len()) as u64),
+        )?;
+        self.metrics.lock().push(batch);
+        Ok(receipt)
+    }
+
+    async fn select(&self, _: SelectQuery) -> Result<Box<dyn SeriesCursor>> {
+        not_recorded()
+    }
+
+    async fn label_names(&self, _: LabelQuery) -> Result<Cut<String>> {
+        not_recorded()
+    }
+
+    async fn label_values(&self, _: &str, _: LabelQuery) -> Result<Cut<String>> {
+        not_recorded()
+    }
+
+    async fn series(&self, _: LabelQuery) -> Result<Cut<Labels>> {
+        not_recorded()
+    }
+
+    async fn metadata(&self, _: Option<&str>) -> Result<Vec<MetricMetadata>> {
+        not_recorded()
+    }
+
+    async fn exemplars(
+        &self,
+        _: Vec<Vec<Matcher>>,
+        _: TimeRange<TimestampMs>,
+    ) -> Result<Vec<SeriesExemplars>> {
+        not_recorded()
+    }
+
+    fn stats(&self) -> MetricStats {
+        MetricStats::default()
+    }
+}
+
+#[async_trait]
+impl LogStore for Recording {
+    async fn append(&self, batch: LogBatch) -> Result<LogReceipt> {
+        let receipt = self.outcome(batch.ops.iter().map(|_| 1))?;
+        let mut outcomes: Vec<_> = (0..batch.ops.len() as u64).map(LogOutcome::Created).collect();
+        for rejection in &receipt.rejected {
+            outcomes[rejection.index] = LogOutcome::Rejected;
+        }
+        self.logs.lock().push(batch);
+        Ok(LogReceipt { receipt, outcomes })
+    }
+
+    async fn search(&self, _: LogSearch) -> Result<LogPage> {
+        not_recorded()
+    }
+
+    async fn count(&self, _: LogSelect) -> Result<u64> {
+        not_recorded()
+    }
+
+    async fn scan(
+        &self,
+        _: LogSelect,
+        _: Vec<LogField>,
+        _: Box<dyn LogVisitor>,
+    ) -> Result<Box<dyn LogVisitor>> {
+        not_recorded()
+    }
+
+    async fn get(&self, _: &str, _: &str) -> Result<Option<LogHit>> {
+        not_recorded()
+    }
+
+    async fn fields(&self, _: &[String]) -> Result<Cut<FieldType>> {
+        not_recorded()
+    }
+
+    async fn indices(&self) -> Result<Vec<IndexSummary>> {
+        not_recorded()
+    }
+}
+
+#[async_trait]
+impl TraceStore for Recording {
+    async fn append(&self, batch: SpanBatch) -> Result<Receipt> {
+        let receipt = self.outcome(batch.spans.iter().map(|_| 1))?;
+        self.traces.lock().push(batch);
+        Ok(receipt)
+    }
+
+    async fn trace(&self, _: TraceId) -> Result<Option<Trace>> {
+        not_recorded()
+    }
+
+    async fn search(&self, _: TraceSearch) -> Result<Cut<Trace>> {
+        not_recorded()
+    }
+
+    async fn services(&self, _: TimeRange<TimestampNs>) -> Result<Vec<String>> {
+        not_recorded()
+    }
+
+    async fn operations(&self, _: &str, _: TimeRange<TimestampNs>) -> Result<Vec<Operation>> {
+        not_recorded()
+    }
+
+    async fn dependencies(&self, _: TimeRange<TimestampNs>) -> Result<Vec<Dependency>> {
+        not_recorded()
+    }
+}
