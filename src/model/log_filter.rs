@@ -33,6 +33,8 @@ pub enum LogField {
 pub enum FilterValue {
     /// Text.
     Str(String),
+    /// Whole number, exact; also compares with other numbers and numeric texts of the record.
+    Int(i64),
     /// Number; also compares with numeric texts of the record.
     Number(f64),
     /// Truth value.
