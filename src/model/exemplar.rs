@@ -13,3 +13,12 @@ pub struct Exemplar {
     /// When it was observed.
     pub timestamp: TimestampMs,
 }
+
+impl Exemplar {
+    /// Returns whether both say the same, the value compared by bits.
+    pub fn same_bits(&self, other: &Self) -> bool {
+        self.timestamp == other.timestamp
+            && self.value.to_bits() == other.value.to_bits()
+            && self.labels == other.labels
+    }
+}

@@ -61,6 +61,26 @@ impl Histogram {
         is_stale(self.sum)
     }
 
+    /// Returns whether both hold the same, floats compared by bits so that a stale marker equals
+    /// itself and -0.0 differs from 0.0.
+    pub fn same_bits(&self, other: &Self) -> bool {
+        let same = |own: &[f64], other: &[f64]| {
+            own.len() == other.len()
+                && own.iter().zip(other).all(|(own, other)| own.to_bits() == other.to_bits())
+        };
+        self.counter_reset_hint == other.counter_reset_hint
+            && self.schema == other.schema
+            && self.positive_spans == other.positive_spans
+            && self.negative_spans == other.negative_spans
+            && same(
+                &[self.zero_threshold, self.zero_count, self.count, self.sum],
+                &[other.zero_threshold, other.zero_count, other.count, other.sum],
+            )
+            && same(&self.positive_buckets, &other.positive_buckets)
+            && same(&self.negative_buckets, &other.negative_buckets)
+            && same(&self.custom_values, &other.custom_values)
+    }
+
     /// Checks lengths, schema and signs of what came from outside.
     ///
     /// # Errors

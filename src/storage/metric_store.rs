@@ -61,7 +61,11 @@ pub trait SeriesCursor: Send {
 ///   with other bits is refused with `DuplicateTimestamp` while the first is in memory, later the
 ///   first write wins.
 /// * Order: points of a series may come in any order within the out-of-order window; older ones are
-///   refused with `TooOld`. The window is measured from the newest point of the whole store.
+///   refused with `TooOld`. The window is measured from the newest point that the whole store held
+///   before the batch; its older end belongs to it. Of one write the floats go before the
+///   histograms, and a timestamp holds one point, whatever its type.
+/// * Exemplars are not counted in the receipt. Equal ones are stored once, those outside the window
+///   or beyond an engine's bound for a series are dropped.
 /// * A batch is not a transaction for readers, but it is one for crashes: after a crash it is there
 ///   whole or, if it was never acknowledged, perhaps not at all.
 #[async_trait]

@@ -1,2 +1,7 @@
 //! One suite a port. An implementation calls it from its own tests with a way to make an empty
 //! store, and passes it whole.
+
+pub mod metric;
+mod metric_keeps;
+mod metric_reads;
+mod metric_writes;
