@@ -21,3 +21,4 @@ pub mod answer;
 pub mod log_filter;
 pub mod log_query;
 pub mod trace_query;
+pub mod aggregation;

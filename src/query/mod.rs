@@ -1,1 +1,4 @@
-//! Languages over the ports.
+//! Languages over the ports, and what they compute.
+
+pub mod lucene;
+pub mod aggregate;

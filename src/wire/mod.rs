@@ -1,1 +1,6 @@
 //! Pure codecs, bytes to model and back: one file or folder a format, strangers to each other.
+//!
+//! In: bytes from outside, already capped and inflated. Out: model values and what was refused.
+//! Deliberately absent: routes, status codes, storage.
+
+pub mod elasticsearch;
