@@ -1,0 +1,107 @@
+//! Counts and traces requests, by the route that matched, never by the path that was sent.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::HeaderName;
+use axum::middleware::Next;
+use axum::response::Response;
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Histogram, UpDownCounter};
+use tracing::Instrument;
+
+/// The label value of requests that matched no route.
+const NO_ROUTE: &str = "none";
+
+/// The counters of the server kit. Cloning is cheap.
+#[derive(Clone)]
+pub struct RequestInstruments {
+    requests: Counter<u64>,
+    seconds: Histogram<f64>,
+    in_flight: UpDownCounter<i64>,
+    panics: Counter<u64>,
+}
+
+impl RequestInstruments {
+    /// Binds the counters to the meter that is installed now.
+    pub fn new() -> Self {
+        let meter = opentelemetry::global::meter("belvedere");
+        RequestInstruments {
+            requests: meter
+                .u64_counter("belvedere_http_requests_total")
+                .with_description("Answered requests, by matched route and status.")
+                .build(),
+            seconds: meter
+                .f64_histogram("belvedere_http_request_duration_seconds")
+                .with_description("Time to the head of the answer, by matched route.")
+                .with_boundaries(vec![0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0])
+                .build(),
+            in_flight: meter
+                .i64_up_down_counter("belvedere_http_requests_in_flight")
+                .with_description("Requests that wait for the head of their answer.")
+                .build(),
+            panics: meter
+                .u64_counter("belvedere_http_panics_total")
+                .with_description("Requests that ended in a fault of the code, by matched route.")
+                .build(),
+        }
+    }
+
+    /// Counts a request whose handler panicked.
+    pub(crate) fn panicked(&self, route: &str) {
+        self.panics.add(1, &[KeyValue::new("route", route.to_owned())]);
+    }
+}
+
+impl Default for RequestInstruments {
+    fn default() -> Self {
+        RequestInstruments::new()
+    }
+}
+
+/// Returns the route a request matched, as it is written in code.
+pub(crate) fn route_of(request: &Request) -> String {
+    let matched = request.extensions().get::<MatchedPath>();
+    matched.map_or(NO_ROUTE, MatchedPath::as_str).to_owned()
+}
+
+/// Keeps the number of requests in flight right when a client goes away.
+struct InFlight(UpDownCounter<i64>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.add(-1, &[]);
+    }
+}
+
+/// The layer: counts the request, times it and opens its span.
+pub(crate) async fn record(
+    State(instruments): State<RequestInstruments>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let route = route_of(&request);
+    let span = tracing::info_span!(
+        "http.request",
+        otel.name = format!("{} {route}", request.method()),
+        otel.kind = "server",
+        http.request.method = %request.method(),
+        http.route = route,
+        http.response.status_code = tracing::field::Empty,
+    );
+    instruments.in_flight.add(1, &[]);
+    let in_flight = InFlight(instruments.in_flight.clone());
+    let begin = Instant::now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    drop(in_flight);
+    let status = response.status();
+    span.record("http.response.status_code", status.as_u16());
+    let route = KeyValue::new("route", route);
+    instruments.seconds.record(begin.elapsed().as_secs_f64(), std::slice::from_ref(&route));
+    instruments.requests.add(1, &[route, KeyValue::new("status", i64::from(status.as_u16()))]);
+    response
+        .headers_mut()
+        .entry(HeaderName::from_static("x-content-type-options"))
+        .or_insert(axum::http::HeaderValue::from_static("nosniff"));
+    response
+}
