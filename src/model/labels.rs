@@ -33,6 +33,25 @@ impl Labels {
         builder.build()
     }
 
+    /// Builds a set without copying texts first, for codecs; sorts `pairs` meanwhile. A label with
+    /// an empty value is the same as none, yet its name counts as used.
+    ///
+    /// # Errors
+    /// The name that stands there twice.
+    pub fn from_unique<'a>(pairs: &mut [(&'a str, &'a str)]) -> Result<Self, &'a str> {
+        pairs.sort_unstable();
+        if let Some(twice) = pairs.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(twice[0].0);
+        }
+        let size = pairs.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+        let mut bytes = Vec::with_capacity(size);
+        for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+            push_text(&mut bytes, name);
+            push_text(&mut bytes, value);
+        }
+        Ok(Labels(Arc::from(bytes)))
+    }
+
     /// Returns the value of `name`, or `None` when it is not set.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter().find(|(own, _)| *own == name).map(|(_, value)| value)
@@ -270,6 +289,13 @@ mod tests {
         for hostile in [&[1][..], &[0xff; 12], &[1, b'a', 200, 1, b'x'], &[1, b'a', 1, 0xff]] {
             assert_eq!(Labels::from_bytes(hostile), None);
         }
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_told() {
+        let unique = Labels::from_unique(&mut [("b", "2"), ("a", "1"), ("c", "")]);
+        assert_eq!(unique, Ok(Labels::from_pairs([("a", "1"), ("b", "2")])));
+        assert_eq!(Labels::from_unique(&mut [("a", ""), ("b", "2"), ("a", "1")]), Err("a"));
     }
 
     #[test]

@@ -4,3 +4,5 @@
 //! Deliberately absent: routes, status codes, storage.
 
 pub mod elasticsearch;
+pub mod exposition;
+pub mod remote_write;

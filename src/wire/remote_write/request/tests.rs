@@ -1,0 +1,173 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::histogram::{CounterResetHint, Span};
+use crate::model::sample::{STALE_NAN_BITS, is_stale};
+use crate::model::time::TimestampMs;
+use crate::wire::remote_write::message::{
+    BucketSpan, FloatSample, Label, WireExemplar, WireHistogram,
+};
+
+/// The whole message, as a sender encodes it.
+#[derive(Clone, PartialEq, prost::Message)]
+struct WriteRequest {
+    #[prost(message, repeated, tag = "1")]
+    timeseries: Vec<TimeSeries>,
+    #[prost(message, repeated, tag = "3")]
+    metadata: Vec<WireMetadata>,
+}
+
+fn labels(pairs: &[(&'static str, &'static str)]) -> Vec<Label> {
+    let bytes = |text: &'static str| Bytes::from_static(text.as_bytes());
+    pairs.iter().map(|(name, value)| Label { name: bytes(name), value: bytes(value) }).collect()
+}
+
+fn series(pairs: &[(&'static str, &'static str)], points: &[(i64, f64)]) -> TimeSeries {
+    let samples = points
+        .iter()
+        .map(|(timestamp, value)| FloatSample { value: *value, timestamp: *timestamp });
+    TimeSeries { labels: labels(pairs), samples: samples.collect(), ..TimeSeries::default() }
+}
+
+fn encoded(timeseries: Vec<TimeSeries>) -> Bytes {
+    WriteRequest { timeseries, metadata: Vec::new() }.encode_to_vec().into()
+}
+
+#[test]
+fn unsorted_labels_and_stale_markers_arrive_as_sent() {
+    let stale = f64::from_bits(STALE_NAN_BITS);
+    let body = encoded(vec![series(
+        &[("job", "a"), ("__name__", "up"), ("empty", "")],
+        &[(1_000, 1.0), (2_000, stale)],
+    )]);
+    let decoded = decode(&body).unwrap();
+    assert_eq!(decoded.rejects, vec![]);
+    let write = &decoded.batch.series[0];
+    assert_eq!(write.labels.to_string(), r#"{__name__="up", job="a"}"#);
+    assert_eq!(write.samples[0].timestamp, TimestampMs(1_000));
+    assert!(is_stale(write.samples[1].value));
+}
+
+#[test]
+fn a_bad_series_never_costs_its_neighbours() {
+    let mut not_text = series(&[("__name__", "b")], &[(1, 1.0)]);
+    not_text.labels[0].value = Bytes::from_static(&[0xff, 0xfe]);
+    let twice = series(&[("__name__", "c"), ("x", "1"), ("x", "2")], &[(1, 1.0), (2, 1.0)]);
+    let nameless_label = series(&[("__name__", "d"), ("", "1")], &[(1, 1.0)]);
+    let mut body = encoded(vec![not_text, twice, nameless_label]).to_vec();
+    // A series whose framing is right and whose inside is not.
+    body.extend([0x0a, 0x02, 0x0a, 0x7f]);
+    body.extend(encoded(vec![series(&[("__name__", "good")], &[(1, 1.0)])]));
+    let decoded = decode(&body.into()).unwrap();
+    let reasons: Vec<_> =
+        decoded.rejects.iter().map(|reject| (reject.reason, reject.count)).collect();
+    assert_eq!(
+        reasons,
+        vec![
+            (RejectReason::Malformed, 1),
+            (RejectReason::DuplicateLabel, 2),
+            (RejectReason::InvalidLabels, 1),
+            (RejectReason::Malformed, 1),
+        ]
+    );
+    assert_eq!(decoded.batch.series.len(), 1);
+    assert_eq!(decoded.batch.series[0].labels.metric_name(), "good");
+}
+
+#[test]
+fn integer_and_float_histograms_become_absolute_counts() {
+    let spans = vec![BucketSpan { offset: -2, length: 2 }, BucketSpan { offset: 3, length: 1 }];
+    let integer = WireHistogram {
+        count_int: Some(12),
+        zero_count_int: Some(1),
+        sum: 4.5,
+        schema: 3,
+        zero_threshold: 1e-128,
+        positive_spans: spans.clone(),
+        positive_deltas: vec![2, 3, -1],
+        reset_hint: 2,
+        timestamp: 7,
+        ..WireHistogram::default()
+    };
+    let float = WireHistogram {
+        count_float: Some(1.5),
+        zero_count_float: Some(0.5),
+        negative_spans: vec![BucketSpan { offset: 0, length: 1 }],
+        negative_counts: vec![1.0],
+        ..WireHistogram::default()
+    };
+    let lying = WireHistogram { positive_spans: spans, ..WireHistogram::default() };
+    let mut write = series(&[("__name__", "h")], &[]);
+    write.histograms = vec![integer, lying, float];
+    let decoded = decode(&encoded(vec![write])).unwrap();
+    assert_eq!(decoded.rejects.len(), 1, "{:?}", decoded.rejects);
+    let histograms = &decoded.batch.series[0].histograms;
+    let first = &histograms[0].histogram;
+    assert_eq!(first.positive_buckets, vec![2.0, 5.0, 4.0]);
+    assert_eq!(first.positive_spans[0], Span { offset: -2, length: 2 });
+    assert_eq!((first.count, first.zero_count), (12.0, 1.0));
+    assert_eq!(first.counter_reset_hint, CounterResetHint::NotReset);
+    assert_eq!(histograms[0].timestamp, TimestampMs(7));
+    assert_eq!(histograms[1].histogram.negative_buckets, vec![1.0]);
+}
+
+#[test]
+fn exemplars_and_metadata_come_along() {
+    let mut write = series(&[("__name__", "m")], &[(1, 1.0)]);
+    write.exemplars =
+        vec![WireExemplar { labels: labels(&[("trace_id", "abc")]), value: 0.5, timestamp: 9 }];
+    let about = WireMetadata {
+        kind: 1,
+        metric_family_name: Bytes::from_static(b"m"),
+        help: Bytes::from_static(b"what it is"),
+        unit: Bytes::new(),
+    };
+    let request = WriteRequest { timeseries: vec![write], metadata: vec![about] };
+    let decoded = decode(&request.encode_to_vec().into()).unwrap();
+    assert_eq!(decoded.batch.series[0].exemplars[0].labels.get("trace_id"), Some("abc"));
+    assert_eq!(decoded.batch.metadata[0].kind, MetricType::Counter);
+    assert_eq!(decoded.batch.metadata[0].help, "what it is");
+}
+
+#[test]
+fn every_truncation_is_an_error_or_a_shorter_request() {
+    let points = [(1, 1.0), (2, 2.0)];
+    let body = encoded(vec![series(&[("__name__", "a")], &points); 2]);
+    let one_series = body.len() / 2;
+    for length in 0..body.len() {
+        let outcome = decode(&body.slice(..length));
+        match length {
+            0 => assert_eq!(outcome, Ok(Decoded::default())),
+            whole if whole == one_series => assert_eq!(outcome.unwrap().batch.series.len(), 1),
+            _ => assert!(outcome.is_err(), "truncated at {length}"),
+        }
+    }
+}
+
+#[test]
+fn a_length_that_promises_gigabytes_is_refused_without_them() {
+    let lie = Bytes::from_static(&[0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f]);
+    assert!(decode(&lie).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = decode(&bytes.into());
+    }
+
+    #[test]
+    fn no_flipped_byte_causes_a_panic(place in 0_usize..200, byte in any::<u8>()) {
+        let mut write = series(&[("__name__", "h"), ("a", "b")], &[(1, 1.0)]);
+        write.histograms = vec![WireHistogram {
+            count_int: Some(1),
+            positive_spans: vec![BucketSpan { offset: 1, length: 1 }],
+            positive_deltas: vec![1],
+            ..WireHistogram::default()
+        }];
+        let mut body = encoded(vec![write]).to_vec();
+        let place = place % body.len();
+        body[place] = byte;
+        let _ = decode(&body.into());
+    }
+}
