@@ -16,8 +16,8 @@
 //! access      tokens and scopes                                     <- base telemetry storage
 //! service     use cases as plain data                               <- all above but engines and wire
 //! http        server kit                                            <- base telemetry access
-//! protocols   doors of foreign protocols                            <- base telemetry model wire ingest service http
-//! mcp         MCP tools                                             <- base telemetry model service http
+//! protocols   doors of foreign protocols                            <- base telemetry model wire ingest access service http
+//! mcp         MCP tools                                             <- base telemetry model access service http
 //! config      raw -> checked configuration                          <- all above
 //! app         wiring and lifecycle                                  <- all above
 //! cli         the subcommands                                       <- base model service http config app
