@@ -18,7 +18,7 @@ const CRATE_ROOMS: [(&str, &[&str]); 12] = [
     ("lettre", &["alerting/receivers"]),
     ("sysinfo", &["collect"]),
     ("reqwest", &["collect", "make", "cli", "export", "alerting/receivers"]),
-    ("saphyr", &["config"]),
+    ("saphyr_parser", &["config"]),
     ("clap", &["cli"]),
 ];
 

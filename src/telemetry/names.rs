@@ -1,0 +1,36 @@
+//! The names of the appliance's own metrics, in one place so that rules and pages can rely on them.
+
+/// Answered HTTP requests by route and status.
+pub const HTTP_REQUESTS: &str = "belvedere_http_requests_total";
+/// Points that are durable and visible, by door and signal.
+pub const INGEST_ACCEPTED: &str = "belvedere_ingest_accepted_total";
+/// Points that were refused, by door, signal and reason.
+pub const INGEST_REJECTED: &str = "belvedere_ingest_rejected_total";
+/// Scrapes by outcome: `ok`, or why they failed.
+pub const SCRAPES: &str = "belvedere_scrapes_total";
+/// Samples of scrapes that were not kept, by reason.
+pub const SCRAPE_DROPPED: &str = "belvedere_scrape_samples_dropped_total";
+/// Own log lines, spans and metrics that were lost, by signal and reason.
+pub const OWN_DROPPED: &str = "belvedere_own_telemetry_dropped_total";
+/// Allocated bytes on disk, by signal.
+pub const STORAGE_BYTES: &str = "belvedere_storage_bytes";
+/// Partitions that retention dropped, by signal.
+pub const RETENTION_DROPPED: &str = "belvedere_retention_dropped_partitions_total";
+/// Upkeep runs (flush, retention) that failed, by signal and task.
+pub const UPKEEP_FAILED: &str = "belvedere_upkeep_failed_total";
+/// Always 1; labels tell version and storage.
+pub const BUILD: &str = "belvedere_build_info";
+/// Active series of the metric store.
+pub const ACTIVE_SERIES: &str = "belvedere_metrics_active_series";
+/// Seconds since the epoch at which the process started; Prometheus' convention.
+pub const PROCESS_START: &str = "process_start_time_seconds";
+/// User and system CPU seconds of the process; Prometheus' convention.
+pub const PROCESS_CPU: &str = "process_cpu_seconds_total";
+/// Resident memory of the process; Prometheus' convention.
+pub const PROCESS_RESIDENT: &str = "process_resident_memory_bytes";
+/// Virtual memory of the process; Prometheus' convention.
+pub const PROCESS_VIRTUAL: &str = "process_virtual_memory_bytes";
+/// Open file descriptors of the process; Prometheus' convention.
+pub const PROCESS_OPEN_FDS: &str = "process_open_fds";
+/// Anonymous resident memory of the process, which the memory budget bounds.
+pub const PROCESS_ANONYMOUS: &str = "belvedere_process_anonymous_memory_bytes";
