@@ -3,6 +3,8 @@
 //! In: bytes from outside, already capped and inflated. Out: model values and what was refused.
 //! Deliberately absent: routes, status codes, storage.
 
+mod protobuf;
 pub mod elasticsearch;
 pub mod exposition;
+pub mod otlp;
 pub mod remote_write;

@@ -1,12 +1,12 @@
 //! The request as a whole: walks its fields and decodes one series at a time.
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use prost::Message;
-use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::model::batch::{MetricBatch, MetricMetadata, MetricType};
 use crate::model::reject::{Reject, RejectReason};
+use crate::wire::protobuf::each_field;
 use crate::wire::remote_write::message::{TimeSeries, WireMetadata};
 use crate::wire::remote_write::series;
 
@@ -29,31 +29,15 @@ pub struct Decoded {
 /// # Errors
 /// `InvalidInput` when the framing is broken, so that it is unknown what else was meant.
 pub fn decode(body: &Bytes) -> Result<Decoded> {
-    let mut rest = body.clone();
     let mut decoded = Decoded::default();
-    while rest.has_remaining() {
-        let at = body.len() - rest.remaining();
-        let broken = |why: &dyn std::fmt::Display| {
-            Error::invalid(format!("not a remote write request: {why} (at byte {at})"))
-        };
-        let (tag, wire_type) = decode_key(&mut rest).map_err(|error| broken(&error))?;
-        match (tag, wire_type) {
-            (TIMESERIES | METADATA, WireType::LengthDelimited) => {
-                let length = decode_varint(&mut rest).map_err(|error| broken(&error))?;
-                let length = usize::try_from(length).ok().filter(|length| *length <= rest.len());
-                let Some(length) = length else {
-                    return Err(broken(&"a message is longer than the body"));
-                };
-                let message = rest.split_to(length);
-                match tag {
-                    TIMESERIES => add_series(message, &mut decoded),
-                    _ => add_metadata(message, &mut decoded),
-                }
-            }
-            _ => skip_field(wire_type, tag, &mut rest, DecodeContext::default())
-                .map_err(|error| broken(&error))?,
+    each_field(body, |tag, message| {
+        match tag {
+            TIMESERIES => add_series(message, &mut decoded),
+            METADATA => add_metadata(message, &mut decoded),
+            _ => {}
         }
-    }
+        Ok(())
+    })?;
     Ok(decoded)
 }
 

@@ -1,0 +1,167 @@
+//! Numbers and summaries, and what all data points have in common.
+
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
+use opentelemetry_proto::tonic::metrics::v1::{DataPointFlags, NumberDataPoint, SummaryDataPoint};
+
+use crate::model::batch::SeriesWrite;
+use crate::model::labels::{Labels, METRIC_NAME};
+use crate::model::reject::{Reject, RejectReason};
+use crate::model::sample::{Sample, stale_nan};
+use crate::model::time::{TimestampMs, TimestampNs};
+use crate::wire::otlp::attributes::attributes;
+use crate::wire::otlp::metrics::DecodedMetrics;
+use crate::wire::otlp::metrics::exemplars::exemplars;
+use crate::wire::otlp::metrics::target::{Target, merge_labels};
+use crate::wire::otlp::traces::time;
+
+/// What the points of one metric share.
+#[derive(Clone, Copy)]
+pub(crate) struct Family<'a> {
+    /// The Prometheus name.
+    pub(crate) name: &'a str,
+    /// The resource.
+    pub(crate) target: &'a Target,
+    /// The time of points that have none.
+    pub(crate) arrival: TimestampNs,
+}
+
+/// Writes the points of one metric as series.
+pub(crate) struct PointWriter<'a> {
+    decoded: &'a mut DecodedMetrics,
+    family: Family<'a>,
+    newest: Option<TimestampMs>,
+}
+
+/// One point, before its values.
+pub(crate) struct Point {
+    /// When.
+    pub(crate) at: TimestampMs,
+    /// Whether it says that there is no value any more.
+    pub(crate) is_stale: bool,
+    labels: Vec<(String, String)>,
+}
+
+/// Why a point is refused.
+pub(crate) type Fault = (RejectReason, String);
+
+impl<'a> PointWriter<'a> {
+    pub(crate) fn new(decoded: &'a mut DecodedMetrics, family: Family<'a>) -> Self {
+        PointWriter { decoded, family, newest: None }
+    }
+
+    /// Returns the time of the newest written point.
+    pub(crate) fn newest(&self) -> Option<TimestampMs> {
+        self.newest
+    }
+
+    /// Writes a point of a gauge or a sum.
+    pub(crate) fn number(&mut self, wire: NumberDataPoint) {
+        let point = self.begin(wire.attributes, wire.time_unix_nano, wire.flags);
+        let written = point.and_then(|point| {
+            let value = match wire.value {
+                Some(Value::AsDouble(value)) => value,
+                Some(Value::AsInt(value)) => value as f64,
+                None if point.is_stale => stale_nan(),
+                None => return Err((RejectReason::Malformed, "a point has no value".to_owned())),
+            };
+            let mut write = self.sample(&point, "", None, value);
+            write.exemplars = exemplars(wire.exemplars, point.at);
+            Ok((point, vec![write]))
+        });
+        self.end(written);
+    }
+
+    /// Writes a point of a summary: sum, count and quantiles.
+    pub(crate) fn summary(&mut self, wire: SummaryDataPoint) {
+        let point = self.begin(wire.attributes, wire.time_unix_nano, wire.flags);
+        let written = point.map(|point| {
+            let mut writes = vec![
+                self.sample(&point, "_sum", None, wire.sum),
+                self.sample(&point, "_count", None, wire.count as f64),
+            ];
+            for quantile in &wire.quantile_values {
+                let label = ("quantile", quantile.quantile.to_string());
+                writes.push(self.sample(&point, "", Some(label), quantile.value));
+            }
+            (point, writes)
+        });
+        self.end(written);
+    }
+
+    /// Reads what all kinds of points have.
+    ///
+    /// # Errors
+    /// The refusal of a time past 2262 or an attribute whose key leaves no name.
+    pub(crate) fn begin(
+        &self,
+        wire: Vec<KeyValue>,
+        nanos: u64,
+        flags: u32,
+    ) -> Result<Point, Fault> {
+        let at = match nanos {
+            0 => self.family.arrival,
+            nanos => time(nanos)?,
+        };
+        let mut labels = merge_labels(attributes(wire).0).map_err(|key| {
+            let why = format!("attribute {key:?} leaves no label name");
+            (RejectReason::InvalidLabels, why)
+        })?;
+        self.family.target.add_to(&mut labels);
+        let is_stale = flags & DataPointFlags::NoRecordedValueMask as u32 != 0;
+        Ok(Point { at: at.to_ms(), is_stale, labels })
+    }
+
+    /// Builds one sample of a point; a stale point has stale samples only.
+    pub(crate) fn sample(
+        &self,
+        point: &Point,
+        suffix: &str,
+        extra: Option<(&str, String)>,
+        value: f64,
+    ) -> SeriesWrite {
+        let value = if point.is_stale { stale_nan() } else { value };
+        let sample = Sample { timestamp: point.at, value };
+        SeriesWrite::sample(self.labels(point, suffix, extra), sample)
+    }
+
+    /// Builds the labels of one series of a point; name and `extra` win over attributes.
+    pub(crate) fn labels(
+        &self,
+        point: &Point,
+        suffix: &str,
+        extra: Option<(&str, String)>,
+    ) -> Labels {
+        let name = format!("{}{suffix}", self.family.name);
+        let mut pairs: Vec<(&str, &str)> = vec![(METRIC_NAME, &name)];
+        if let Some((extra_name, value)) = &extra {
+            pairs.push((extra_name, value));
+        }
+        for (own, value) in &point.labels {
+            let is_taken = pairs.iter().take(2).any(|(taken, _)| taken == own);
+            if !is_taken {
+                pairs.push((own, value));
+            }
+        }
+        // Names are unique here; were they not, the last would win.
+        let unique = Labels::from_unique(&mut pairs).ok();
+        unique.unwrap_or_else(|| Labels::from_pairs(pairs))
+    }
+
+    /// Adds the series of a point, or its refusal.
+    pub(crate) fn end(&mut self, written: Result<(Point, Vec<SeriesWrite>), Fault>) {
+        match written {
+            Ok((point, writes)) => {
+                let origin = Some(self.decoded.points);
+                self.decoded.points = self.decoded.points.saturating_add(1);
+                self.decoded.origins.extend(writes.iter().map(|_| origin));
+                self.decoded.batch.series.extend(writes);
+                self.newest = self.newest.max(Some(point.at));
+            }
+            Err((reason, why)) => {
+                let message = format!("metric {}: {why}", self.family.name);
+                self.decoded.rejects.push(Reject::one(reason, message));
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+use opentelemetry_proto::tonic::common::v1::any_value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::Buckets;
+use opentelemetry_proto::tonic::metrics::v1::summary_data_point::ValueAtQuantile;
+use opentelemetry_proto::tonic::metrics::v1::{
+    Exemplar, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Histogram,
+    HistogramDataPoint, NumberDataPoint, Sum, Summary, SummaryDataPoint, exemplar,
+    number_data_point,
+};
+
+use super::*;
+use crate::model::sample::is_stale;
+
+const NOW: TimestampNs = TimestampNs(1_700_000_000_000_000_000);
+const AT: u64 = 1_700_000_000_500_000_000;
+
+fn attribute(key: &str, value: &str) -> KeyValue {
+    let value = any_value::Value::StringValue(value.to_owned());
+    KeyValue {
+        key: key.to_owned(),
+        value: Some(AnyValue { value: Some(value) }),
+        ..KeyValue::default()
+    }
+}
+
+fn number(value: f64) -> NumberDataPoint {
+    NumberDataPoint {
+        time_unix_nano: AT,
+        value: Some(number_data_point::Value::AsDouble(value)),
+        ..NumberDataPoint::default()
+    }
+}
+
+fn metric(name: &str, unit: &str, data: Data) -> Metric {
+    Metric {
+        name: name.to_owned(),
+        unit: unit.to_owned(),
+        description: "what it is".to_owned(),
+        data: Some(data),
+        ..Metric::default()
+    }
+}
+
+fn sum(temporality: AggregationTemporality, points: Vec<NumberDataPoint>) -> Data {
+    Data::Sum(Sum {
+        data_points: points,
+        aggregation_temporality: temporality.into(),
+        is_monotonic: true,
+    })
+}
+
+fn decode(metrics: Vec<Metric>) -> DecodedMetrics {
+    let mut sink = MetricSink::new(NOW);
+    sink.resource(ProtoResource {
+        attributes: vec![attribute("service.name", "cart"), attribute("host.name", "h")],
+        ..ProtoResource::default()
+    });
+    metrics.into_iter().for_each(|metric| sink.item(metric));
+    sink.resource_ends();
+    sink.finish()
+}
+
+/// Writes each series as `labels value@milliseconds`.
+fn lines(decoded: &DecodedMetrics) -> Vec<String> {
+    let series = decoded.batch.series.iter();
+    series
+        .flat_map(|write| {
+            let line = |sample: &crate::model::sample::Sample| {
+                format!("{} {}@{}", write.labels, sample.value, sample.timestamp.0)
+            };
+            write.samples.iter().map(line).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn a_counter_gets_unit_total_job_and_target_info() {
+    let mut point = number(5.0);
+    point.attributes = vec![attribute("http.route", "/a"), attribute("job", "mine")];
+    let cumulative = AggregationTemporality::Cumulative;
+    let decoded = decode(vec![metric("app.data", "By", sum(cumulative, vec![point]))]);
+    assert_eq!(
+        lines(&decoded),
+        vec![
+            r#"{__name__="app_data_bytes_total", http_route="/a", job="cart"} 5@1700000000500"#,
+            r#"{__name__="target_info", host_name="h", job="cart"} 1@1700000000500"#,
+        ]
+    );
+    let about = &decoded.batch.metadata[0];
+    assert_eq!((about.metric.as_str(), about.kind), ("app_data_bytes_total", MetricType::Counter));
+    assert_eq!((about.help.as_str(), about.unit.as_str()), ("what it is", "bytes"));
+    assert_eq!(decoded.origins, vec![Some(0), None]);
+}
+
+#[test]
+fn a_point_without_time_gets_the_arrival_and_one_without_value_is_refused() {
+    let mut timeless = number(1.0);
+    timeless.time_unix_nano = 0;
+    let mut empty = number(0.0);
+    empty.value = None;
+    let mut stale = empty.clone();
+    stale.flags = 1;
+    let mut beyond = number(1.0);
+    beyond.time_unix_nano = u64::MAX;
+    let points = vec![timeless, empty, stale, beyond];
+    let decoded = decode(vec![metric("g", "", Data::Gauge(Gauge { data_points: points }))]);
+    let reasons: Vec<_> = decoded.rejects.iter().map(|reject| reject.reason).collect();
+    assert_eq!(reasons, vec![RejectReason::Malformed, RejectReason::TooFarInFuture]);
+    let series = &decoded.batch.series;
+    assert_eq!(series[0].samples[0].timestamp, NOW.to_ms());
+    assert!(is_stale(series[1].samples[0].value));
+}
+
+#[test]
+fn delta_points_are_refused_each_with_a_word_on_what_to_do() {
+    let delta = AggregationTemporality::Delta;
+    let histogram = Histogram {
+        data_points: vec![HistogramDataPoint::default()],
+        aggregation_temporality: delta.into(),
+    };
+    let decoded = decode(vec![
+        metric("calls", "", sum(delta, vec![number(1.0), number(2.0)])),
+        metric("took", "s", Data::Histogram(histogram)),
+        metric("odd", "", sum(AggregationTemporality::Unspecified, vec![number(1.0)])),
+    ]);
+    assert_eq!(decoded.batch, MetricBatch::default());
+    let refused: Vec<_> =
+        decoded.rejects.iter().map(|reject| (reject.count, reject.reason)).collect();
+    let unsupported = RejectReason::Unsupported;
+    assert_eq!(refused, vec![(2, unsupported), (1, unsupported), (1, RejectReason::Malformed)]);
+    let message = &decoded.rejects[0].message;
+    assert!(message.contains("\"calls\"") && message.contains("cumulative"), "{message}");
+}
+
+#[test]
+fn an_explicit_histogram_becomes_cumulative_buckets_with_its_exemplars() {
+    let exemplar = Exemplar {
+        trace_id: vec![0xab; 16],
+        span_id: vec![1; 8],
+        time_unix_nano: AT,
+        value: Some(exemplar::Value::AsDouble(0.3)),
+        ..Exemplar::default()
+    };
+    let point = HistogramDataPoint {
+        time_unix_nano: AT,
+        count: 6,
+        sum: Some(2.5),
+        bucket_counts: vec![1, 2, 3],
+        explicit_bounds: vec![0.1, 1.0],
+        exemplars: vec![exemplar],
+        attributes: vec![attribute("le", "theirs")],
+        ..HistogramDataPoint::default()
+    };
+    let data = Data::Histogram(Histogram {
+        data_points: vec![point],
+        aggregation_temporality: AggregationTemporality::Cumulative.into(),
+    });
+    let decoded = decode(vec![metric("took", "s", data)]);
+    let found: Vec<String> =
+        lines(&decoded).into_iter().filter(|line| line.contains("took")).collect();
+    assert_eq!(
+        found,
+        vec![
+            r#"{__name__="took_seconds_sum", job="cart", le="theirs"} 2.5@1700000000500"#,
+            r#"{__name__="took_seconds_count", job="cart", le="theirs"} 6@1700000000500"#,
+            r#"{__name__="took_seconds_bucket", job="cart", le="0.1"} 1@1700000000500"#,
+            r#"{__name__="took_seconds_bucket", job="cart", le="1"} 3@1700000000500"#,
+            r#"{__name__="took_seconds_bucket", job="cart", le="+Inf"} 6@1700000000500"#,
+        ]
+    );
+    let with_exemplar = &decoded.batch.series[3];
+    let labels = &with_exemplar.exemplars[0].labels;
+    assert_eq!(labels.get("trace_id"), Some("ab".repeat(16).as_str()));
+    assert_eq!(decoded.origins[..5], [Some(0); 5]);
+}
+
+#[test]
+fn buckets_that_do_not_fit_their_bounds_are_refused() {
+    let point = |bounds: &[f64], counts: &[u64]| HistogramDataPoint {
+        time_unix_nano: AT,
+        bucket_counts: counts.to_vec(),
+        explicit_bounds: bounds.to_vec(),
+        ..HistogramDataPoint::default()
+    };
+    let data = Data::Histogram(Histogram {
+        data_points: vec![
+            point(&[1.0], &[1]),
+            point(&[2.0, 1.0], &[1, 1, 1]),
+            point(&[f64::NAN], &[1, 1]),
+            point(&[], &[]),
+            point(&[], &[4]),
+        ],
+        aggregation_temporality: AggregationTemporality::Cumulative.into(),
+    });
+    let decoded = decode(vec![metric("h", "", data)]);
+    assert_eq!(decoded.rejects.len(), 3, "{:?}", decoded.rejects);
+}
+
+#[test]
+fn an_exponential_histogram_becomes_a_native_one() {
+    let point = ExponentialHistogramDataPoint {
+        time_unix_nano: AT,
+        count: 7,
+        sum: Some(3.0),
+        scale: 9,
+        zero_count: 1,
+        positive: Some(Buckets { offset: 0, bucket_counts: vec![1, 2, 3] }),
+        ..ExponentialHistogramDataPoint::default()
+    };
+    let mut coarse = point.clone();
+    coarse.scale = -5;
+    let mut stale = point.clone();
+    stale.flags = 1;
+    let data = Data::ExponentialHistogram(ExponentialHistogram {
+        data_points: vec![point, coarse, stale],
+        aggregation_temporality: AggregationTemporality::Cumulative.into(),
+    });
+    let decoded = decode(vec![metric("h", "", data)]);
+    assert_eq!(decoded.rejects[0].reason, RejectReason::Unsupported);
+    let histogram = &decoded.batch.series[0].histograms[0].histogram;
+    assert_eq!((histogram.schema, histogram.count, histogram.zero_count), (8, 7.0, 1.0));
+    assert_eq!(histogram.positive_buckets, vec![3.0, 3.0]);
+    assert_eq!(histogram.validate(), Ok(()));
+    assert!(decoded.batch.series[1].histograms[0].histogram.is_stale());
+}
+
+#[test]
+fn a_summary_becomes_sum_count_and_quantiles() {
+    let point = SummaryDataPoint {
+        time_unix_nano: AT,
+        count: 2,
+        sum: 3.0,
+        quantile_values: vec![ValueAtQuantile { quantile: 0.5, value: 1.5 }],
+        ..SummaryDataPoint::default()
+    };
+    let decoded =
+        decode(vec![metric("s", "", Data::Summary(Summary { data_points: vec![point] }))]);
+    assert_eq!(
+        lines(&decoded)[..3],
+        [
+            r#"{__name__="s_sum", job="cart"} 3@1700000000500"#,
+            r#"{__name__="s_count", job="cart"} 2@1700000000500"#,
+            r#"{__name__="s", job="cart", quantile="0.5"} 1.5@1700000000500"#,
+        ]
+    );
+}
+
+#[test]
+fn a_point_counts_once_however_many_of_its_series_are_refused() {
+    let origins = [Some(0), Some(0), Some(1), None];
+    let mut receipt = Receipt::default();
+    for index in [0, 1, 3] {
+        receipt.reject(index, 1, RejectReason::TooOld, String::new());
+    }
+    assert_eq!(DecodedMetrics::refused_points(&origins, &receipt), 1);
+}

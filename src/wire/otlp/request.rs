@@ -1,0 +1,139 @@
+//! From the bytes of a request to a batch, whatever their encoding.
+
+use bytes::Bytes;
+
+use crate::base::error::Result;
+use crate::model::batch::{LogBatch, SpanBatch};
+use crate::model::reject::{Reject, RejectReason};
+use crate::model::time::TimestampNs;
+use crate::wire::otlp::logs::LogSink;
+use crate::wire::otlp::metrics::{DecodedMetrics, MetricSink};
+use crate::wire::otlp::traces::SpanSink;
+use crate::wire::otlp::{json, protobuf};
+
+/// How a body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// `application/x-protobuf`
+    Protobuf,
+    /// `application/json`, with OTLP's deviations from protobuf's JSON mapping.
+    Json,
+}
+
+/// What a request carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// `ExportTraceServiceRequest`
+    Traces,
+    /// `ExportMetricsServiceRequest`
+    Metrics,
+    /// `ExportLogsServiceRequest`
+    Logs,
+}
+
+impl Signal {
+    /// Returns the word that paths and counters use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Signal::Traces => "traces",
+            Signal::Metrics => "metrics",
+            Signal::Logs => "logs",
+        }
+    }
+}
+
+/// A decoded request.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Decoded<B> {
+    /// What is readable, in the order sent.
+    pub batch: B,
+    /// What is not.
+    pub rejects: Vec<Reject>,
+}
+
+/// Receives a request piece by piece: a resource, its scopes, their items.
+pub(crate) trait Sink {
+    /// The innermost message: a span, a log record, a metric.
+    type Item: Item;
+
+    /// Begins the items of a resource.
+    fn resource(&mut self, resource: ProtoResource);
+    /// Begins the items of a scope of the resource.
+    fn scope(&mut self, scope: ProtoScope);
+    /// Takes one item of the scope.
+    fn item(&mut self, item: Self::Item);
+    /// Takes note of an item that cannot be read.
+    fn refuse(&mut self, reject: Reject);
+    /// Ends the items of a resource.
+    fn resource_ends(&mut self) {}
+}
+
+/// An innermost message in both encodings.
+pub(crate) trait Item: prost::Message + Default {
+    /// The JSON names of the three levels of lists.
+    const KEYS: json::Keys;
+
+    /// Reads the item's JSON.
+    fn from_json(json: json::Object<'_>) -> json::Read<Self>;
+
+    /// Returns how many points are lost with an item of this JSON.
+    fn points(_json: json::Object<'_>) -> u64 {
+        1
+    }
+}
+
+pub(crate) use opentelemetry_proto::tonic::common::v1::InstrumentationScope as ProtoScope;
+pub(crate) use opentelemetry_proto::tonic::resource::v1::Resource as ProtoResource;
+
+/// Decodes `ExportTraceServiceRequest`; spans without any time get `arrival`.
+///
+/// # Errors
+/// `InvalidInput` when the body as a whole is not readable; likewise below.
+pub fn decode_traces(
+    body: &Bytes,
+    encoding: Encoding,
+    arrival: TimestampNs,
+) -> Result<Decoded<SpanBatch>> {
+    let mut sink = SpanSink::new(arrival);
+    walk(body, encoding, &mut sink)?;
+    Ok(sink.decoded)
+}
+
+/// Decodes `ExportLogsServiceRequest`; a record's missing time stays 0 for `ingest` to fill.
+///
+/// # Errors
+/// Those of [`decode_traces`].
+pub fn decode_logs(body: &Bytes, encoding: Encoding) -> Result<Decoded<LogBatch>> {
+    let mut sink = LogSink::default();
+    walk(body, encoding, &mut sink)?;
+    Ok(sink.decoded)
+}
+
+/// Decodes `ExportMetricsServiceRequest`; data points without a time get `arrival`.
+///
+/// # Errors
+/// Those of [`decode_traces`].
+pub fn decode_metrics(
+    body: &Bytes,
+    encoding: Encoding,
+    arrival: TimestampNs,
+) -> Result<DecodedMetrics> {
+    let mut sink = MetricSink::new(arrival);
+    walk(body, encoding, &mut sink)?;
+    Ok(sink.finish())
+}
+
+fn walk<S: Sink>(body: &Bytes, encoding: Encoding, sink: &mut S) -> Result<()> {
+    match encoding {
+        Encoding::Protobuf => protobuf::walk(body, sink),
+        Encoding::Json => json::walk(body, sink),
+    }
+}
+
+/// Builds the refusal of an item whose bytes make no sense.
+pub(crate) fn unreadable(count: u64, what: &str, why: impl std::fmt::Display) -> Reject {
+    Reject { count, reason: RejectReason::Malformed, message: format!("{what}: {why}") }
+}
+
+#[cfg(test)]
+mod tests;
