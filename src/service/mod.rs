@@ -1,1 +1,25 @@
 //! Use cases as plain data, the same for every front door.
+//!
+//! In: a [`Caller`], and a question in the words of `model`. Out: plain answers, or an error whose
+//! kind each door turns into its own status. Every use case checks the permission first, takes a
+//! turn among the queries under way, opens a span, and ends at its deadline; what a limit cut is
+//! said in the answer. Deliberately absent: protocols and their encodings (`protocols`, `mcp`),
+//! how a question is computed (`query`, the stores), writing (`ingest`).
+
+mod services;
+mod limits;
+mod desk;
+mod metrics;
+mod logs;
+mod traces;
+mod status;
+mod cardinality;
+
+pub use crate::access::{Caller, Scope};
+pub use cardinality::Cardinality;
+pub use limits::QueryLimits;
+pub use logs::LogsService;
+pub use metrics::MetricsService;
+pub use services::{ServiceParts, Services};
+pub use status::{ApplianceFacts, NoTargets, StatusService, Target, TargetHealth, TargetSource};
+pub use traces::TracesService;

@@ -1,0 +1,36 @@
+//! What a query may cost.
+
+use std::time::Duration;
+
+/// Bounds of queries. What passes them is an error or is said in the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryLimits {
+    /// How long a query may take, its wait for a turn included. A caller may ask for less.
+    pub timeout: Duration,
+    /// Queries at one time; further ones wait.
+    pub concurrency: usize,
+    /// Samples that one metric query may hold in memory.
+    pub samples: u64,
+    /// Steps of a range query.
+    pub steps: i64,
+    /// How old a sample may be to count at an evaluation time.
+    pub lookback: Duration,
+    /// Series that the cardinality report looks at.
+    pub reported_series: usize,
+    /// Log records or traces of one answer.
+    pub hits: usize,
+}
+
+impl Default for QueryLimits {
+    fn default() -> Self {
+        QueryLimits {
+            timeout: Duration::from_secs(120),
+            concurrency: 20,
+            samples: 50_000_000,
+            steps: 11_000,
+            lookback: Duration::from_secs(300),
+            reported_series: 200_000,
+            hits: 10_000,
+        }
+    }
+}

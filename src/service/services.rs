@@ -1,0 +1,59 @@
+//! Everything a front door can ask.
+
+use std::sync::Arc;
+
+use crate::base::clock::SharedClock;
+use crate::service::desk::Desk;
+use crate::service::limits::QueryLimits;
+use crate::service::logs::LogsService;
+use crate::service::metrics::MetricsService;
+use crate::service::status::{ApplianceFacts, StatusService, TargetSource};
+use crate::service::traces::TracesService;
+use crate::storage::log_store::LogStore;
+use crate::storage::metric_store::MetricStore;
+use crate::storage::trace_store::TraceStore;
+
+/// The use cases, grouped. Cloning is cheap and shares everything.
+#[derive(Clone)]
+pub struct Services {
+    /// Questions about metrics.
+    pub metrics: MetricsService,
+    /// Questions about logs.
+    pub logs: LogsService,
+    /// Questions about traces.
+    pub traces: TracesService,
+    /// Questions about the appliance.
+    pub status: StatusService,
+}
+
+/// What the use cases need.
+pub struct ServiceParts {
+    /// Where metrics are.
+    pub metrics: Arc<dyn MetricStore>,
+    /// Where logs are.
+    pub logs: Arc<dyn LogStore>,
+    /// Where traces are.
+    pub traces: Arc<dyn TraceStore>,
+    /// What a query may cost.
+    pub limits: QueryLimits,
+    /// Tells the time of "now" and ends what takes too long.
+    pub clock: SharedClock,
+    /// What the appliance knows of itself.
+    pub facts: ApplianceFacts,
+    /// What is scraped.
+    pub targets: Arc<dyn TargetSource>,
+}
+
+impl Services {
+    /// Joins the use cases with their stores. The global meter must be installed before.
+    pub fn new(parts: ServiceParts) -> Self {
+        let ServiceParts { metrics, logs, traces, limits, clock, facts, targets } = parts;
+        let desk = Desk::new(limits, clock);
+        Services {
+            metrics: MetricsService::new(Arc::clone(&metrics), desk.clone()),
+            logs: LogsService::new(logs, desk.clone()),
+            traces: TracesService::new(traces, desk.clone()),
+            status: StatusService::new(metrics, facts, targets, desk),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Questions about traces.
+
+use std::sync::Arc;
+
+use crate::access::Caller;
+use crate::base::error::Result;
+use crate::model::cut::Cut;
+use crate::model::time::{TimeRange, TimestampNs};
+use crate::model::trace::{Trace, TraceId};
+use crate::model::trace_query::{Dependency, Operation, TraceSearch};
+use crate::service::desk::Desk;
+use crate::storage::trace_store::TraceStore;
+
+/// Finds traces.
+#[derive(Clone)]
+pub struct TracesService {
+    store: Arc<dyn TraceStore>,
+    desk: Desk,
+}
+
+impl TracesService {
+    pub(crate) fn new(store: Arc<dyn TraceStore>, desk: Desk) -> Self {
+        TracesService { store, desk }
+    }
+
+    /// Returns a trace by its id; `None` when no span of it is known.
+    ///
+    /// # Errors
+    /// Permission, deadline, and those of [`TraceStore::trace`]; likewise below.
+    pub async fn trace(&self, caller: &Caller, id: TraceId) -> Result<Option<Trace>> {
+        self.desk.read(caller, "traces.trace", self.store.trace(id)).await
+    }
+
+    /// Returns whole traces, newest first, at most as many as the limit on hits allows.
+    pub async fn search(&self, caller: &Caller, search: TraceSearch) -> Result<Cut<Trace>> {
+        let limit = search.limit.min(self.desk.limits().hits);
+        let search = TraceSearch { limit, ..search };
+        self.desk.read(caller, "traces.search", self.store.search(search)).await
+    }
+
+    /// Returns the services with spans in `range`, sorted.
+    pub async fn services(
+        &self,
+        caller: &Caller,
+        range: TimeRange<TimestampNs>,
+    ) -> Result<Vec<String>> {
+        self.desk.read(caller, "traces.services", self.store.services(range)).await
+    }
+
+    /// Returns the operations of a service in `range`, sorted.
+    pub async fn operations(
+        &self,
+        caller: &Caller,
+        service: &str,
+        range: TimeRange<TimestampNs>,
+    ) -> Result<Vec<Operation>> {
+        self.desk.read(caller, "traces.operations", self.store.operations(service, range)).await
+    }
+
+    /// Returns who called whom in `range`.
+    pub async fn dependencies(
+        &self,
+        caller: &Caller,
+        range: TimeRange<TimestampNs>,
+    ) -> Result<Vec<Dependency>> {
+        self.desk.read(caller, "traces.dependencies", self.store.dependencies(range)).await
+    }
+}
