@@ -1,1 +1,27 @@
-//! From `belvedere.yaml` to the checked configuration of every room.
+//! From `belvedere.yaml`, the environment and flags to the checked configuration of every room.
+//!
+//! In: the file's text, environment variables, flags. Out: a [`Config`] whose parts are the rooms'
+//! own types, or every [`Fault`] at once, each with its line and full key; and the effective
+//! configuration as text without secrets. Deliberately absent: defaults that depend on what is
+//! installed beside us, reloading (`app` loads again and compares), foreign files.
+
+mod fault;
+mod yaml;
+mod reader;
+mod address;
+mod listen;
+mod access;
+mod limits;
+mod relabel;
+mod scrape;
+mod make;
+mod environment;
+mod load;
+mod checked;
+mod print;
+
+pub use address::{CompatDoor, CompatListener};
+pub use checked::{Budget, Config, Global, Host, Listen, Mcp, Metrics, Retention, StorageKind};
+pub use fault::{Fault, Faults};
+pub use load::{ConfigFile, Flags, Sources, load};
+pub use print::print;

@@ -1,0 +1,11 @@
+//! Fetches metrics from targets, as Prometheus does.
+//!
+//! In: jobs with static targets. Out: their samples, the series every scrape adds (`up` …), stale
+//! markers for what vanished, and the state of each target. Deliberately absent: discovery, TLS
+//! settings of one's own, native histograms over protobuf.
+
+mod job;
+mod relabel;
+
+pub use job::{Authorization, ScrapeJob, ScrapeLimits, TargetGroup};
+pub use relabel::{RelabelAction, RelabelRule};
