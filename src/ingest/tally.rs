@@ -8,6 +8,8 @@ use opentelemetry::metrics::Counter;
 use crate::base::error::Error;
 use crate::ingest::door::Door;
 use crate::storage::receipt::Receipt;
+use crate::telemetry::instruments::counter;
+use crate::telemetry::names;
 
 /// The counters of the door.
 pub(crate) struct Tally {
@@ -18,16 +20,15 @@ pub(crate) struct Tally {
 impl Tally {
     /// Binds the counters to the meter that is installed now.
     pub(crate) fn new() -> Self {
-        let meter = opentelemetry::global::meter("belvedere");
         Tally {
-            accepted: meter
-                .u64_counter("belvedere_ingest_accepted_total")
-                .with_description("Points that are durable and visible, by door and signal.")
-                .build(),
-            rejected: meter
-                .u64_counter("belvedere_ingest_rejected_total")
-                .with_description("Points that were refused, by door, signal and reason.")
-                .build(),
+            accepted: counter(
+                names::INGEST_ACCEPTED,
+                "Points that are durable and visible, by door and signal.",
+            ),
+            rejected: counter(
+                names::INGEST_REJECTED,
+                "Points that were refused, by door, signal and reason.",
+            ),
         }
     }
 

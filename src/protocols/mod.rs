@@ -13,3 +13,5 @@
 //! * bodies come through [`crate::http::body`] only, in the order cap, parse, check, use;
 //! * `params.rs` reads parameters, `response.rs` writes answers;
 //! * `error.rs` turns an `ErrorKind` into the protocol's status and form: the only such place.
+
+pub mod otlp;
