@@ -48,6 +48,11 @@ impl Ingest {
         TimestampNs(self.0.clock.now_ns())
     }
 
+    /// Returns a new document id, for doors that tell the sender which one its record got.
+    pub fn document_id(&self) -> String {
+        self.0.ids.next()
+    }
+
     /// Reserves memory for decoding a body of `bytes`; the reservation ends when it is dropped.
     ///
     /// # Errors

@@ -15,3 +15,4 @@
 //! * `error.rs` turns an `ErrorKind` into the protocol's status and form: the only such place.
 
 pub mod otlp;
+pub mod elasticsearch;
