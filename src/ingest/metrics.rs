@@ -75,7 +75,7 @@ impl SeriesGate<'_> {
         self.drop_broken_histograms(index, write);
         let exemplars = write.exemplars.len();
         write.exemplars.retain(|exemplar| {
-            let texts = exemplar.labels.iter().map(|(name, value)| (name, value));
+            let texts = exemplar.labels.iter();
             let chars: usize =
                 texts.map(|(name, value)| name.chars().count() + value.chars().count()).sum();
             chars <= self.limits.exemplar_chars && exemplar.timestamp <= self.newest

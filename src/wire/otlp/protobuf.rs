@@ -5,7 +5,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use crate::base::error::{Error, Result};
-use crate::wire::otlp::request::{Item, ProtoResource, ProtoScope, Sink, unreadable};
+use crate::wire::otlp::request::{Bounds, Item, Sink, unreadable};
 use crate::wire::protobuf::each_field;
 
 /// `Export…ServiceRequest.resource_…`
@@ -17,41 +17,56 @@ const MEMBERS: u32 = 2;
 
 /// Shows `sink` every item of a request.
 pub(crate) fn walk<S: Sink>(body: &Bytes, sink: &mut S) -> Result<()> {
+    let mut bounds = Bounds::default();
     each_field(body, |tag, group| match tag {
-        RESOURCE_GROUP => walk_resource(&group, sink),
+        RESOURCE_GROUP => walk_resource(&group, sink, &mut bounds),
         _ => Ok(()),
     })
 }
 
-fn walk_resource<S: Sink>(group: &Bytes, sink: &mut S) -> Result<()> {
-    let (resource, scopes) = head_and_members::<ProtoResource>(group, "resource")?;
-    sink.resource(resource);
-    for scope_group in scopes {
-        let (scope, items) = head_and_members::<ProtoScope>(&scope_group, "scope")?;
-        sink.scope(scope);
-        for item in items {
-            match S::Item::decode(item) {
-                Ok(item) => sink.item(item),
-                Err(error) => sink.refuse(unreadable(1, <S::Item as Item>::KEYS.item, error)),
-            }
-        }
-    }
+fn walk_resource<S: Sink>(group: &Bytes, sink: &mut S, bounds: &mut Bounds) -> Result<()> {
+    bounds.count()?;
+    sink.resource(head(group, "resource")?);
+    each_field(group, |tag, scope| match tag {
+        MEMBERS => walk_scope(&scope, sink, bounds),
+        _ => Ok(()),
+    })?;
     sink.resource_ends();
     Ok(())
 }
 
-/// Splits a group into what its members share and the members; fields may come in any order.
-fn head_and_members<H: Message + Default>(group: &Bytes, what: &str) -> Result<(H, Vec<Bytes>)> {
-    let mut head = H::default();
-    let mut members = Vec::new();
-    let wrong = |error| Error::invalid(format!("a {what} is not readable: {error}"));
-    each_field(group, |tag, field| {
-        match tag {
-            HEAD => head.merge(field).map_err(wrong)?,
-            MEMBERS => members.push(field),
-            _ => {}
+fn walk_scope<S: Sink>(group: &Bytes, sink: &mut S, bounds: &mut Bounds) -> Result<()> {
+    bounds.count()?;
+    sink.scope(head(group, "scope")?);
+    each_field(group, |tag, item| {
+        if tag == MEMBERS {
+            bounds.count()?;
+            take_item(item, sink);
         }
         Ok(())
+    })
+}
+
+fn take_item<S: Sink>(item: Bytes, sink: &mut S) {
+    let what = <S::Item as Item>::KEYS.item;
+    if let Some(reject) = Bounds::oversize(what, item.len()) {
+        return sink.refuse(reject);
+    }
+    match S::Item::decode(item) {
+        Ok(item) => sink.item(item),
+        Err(error) => sink.refuse(unreadable(1, what, error)),
+    }
+}
+
+/// Reads what the members of a group share. Fields may come in any order, so it is looked for
+/// before the members are read, which costs less than keeping them.
+fn head<H: Message + Default>(group: &Bytes, what: &str) -> Result<H> {
+    let mut head = H::default();
+    each_field(group, |tag, field| match tag {
+        HEAD => head
+            .merge(field)
+            .map_err(|error| Error::invalid(format!("a {what} is not readable: {error}"))),
+        _ => Ok(()),
     })?;
-    Ok((head, members))
+    Ok(head)
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::base::error::Result;
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::model::batch::{LogBatch, SpanBatch};
 use crate::model::reject::{Reject, RejectReason};
 use crate::model::time::TimestampNs;
@@ -127,6 +127,41 @@ fn walk<S: Sink>(body: &Bytes, encoding: Encoding, sink: &mut S) -> Result<()> {
     match encoding {
         Encoding::Protobuf => protobuf::walk(body, sink),
         Encoding::Json => json::walk(body, sink),
+    }
+}
+
+/// The most groups and items of one request. SDKs send some hundreds, collectors some thousands;
+/// what two bytes of protobuf can ask for must not become gigabytes of structs.
+const MAX_MEMBERS: u32 = 250_000;
+/// The most bytes of one item, before it is decoded.
+const MAX_ITEM_BYTES: usize = 4 << 20;
+
+/// Bounds what decoding a hostile body costs.
+#[derive(Default)]
+pub(crate) struct Bounds {
+    members: u32,
+}
+
+impl Bounds {
+    /// Counts a resource, scope or item.
+    ///
+    /// # Errors
+    /// `LimitExceeded` when there are too many for one request.
+    pub(crate) fn count(&mut self) -> Result<()> {
+        self.members += 1;
+        if self.members <= MAX_MEMBERS {
+            return Ok(());
+        }
+        let text = format!("the request has more than {MAX_MEMBERS} items; send smaller batches");
+        Err(Error::new(ErrorKind::LimitExceeded, text))
+    }
+
+    /// Returns the refusal of an item of `bytes` that is too large to decode.
+    pub(crate) fn oversize(what: &str, bytes: usize) -> Option<Reject> {
+        (bytes > MAX_ITEM_BYTES).then(|| {
+            let why = format!("a {what} has {bytes} bytes, more than {MAX_ITEM_BYTES}");
+            Reject::one(RejectReason::TooLarge, why)
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use prost::Message;
 
-use crate::base::error::Result;
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::model::batch::{MetricBatch, MetricMetadata, MetricType};
 use crate::model::reject::{Reject, RejectReason};
 use crate::wire::protobuf::each_field;
@@ -14,6 +14,12 @@ use crate::wire::remote_write::series;
 const TIMESERIES: u32 = 1;
 /// `prometheus.WriteRequest.metadata`
 const METADATA: u32 = 3;
+
+/// The most messages of one request. Prometheus sends some thousands; what two bytes of protobuf
+/// can ask for must not become gigabytes of structs.
+const MAX_MESSAGES: u32 = 500_000;
+/// The most bytes of one message: 60,000 samples of a series.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
 /// What a request holds.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -27,10 +33,22 @@ pub struct Decoded {
 /// Decodes `prometheus.WriteRequest`. An empty body is an empty request.
 ///
 /// # Errors
-/// `InvalidInput` when the framing is broken, so that it is unknown what else was meant.
+/// `InvalidInput` when the framing is broken, so that it is unknown what else was meant;
+/// `LimitExceeded` when there are too many series.
 pub fn decode(body: &Bytes) -> Result<Decoded> {
     let mut decoded = Decoded::default();
+    let mut messages = 0_u32;
     each_field(body, |tag, message| {
+        messages += 1;
+        if messages > MAX_MESSAGES {
+            let text = format!("the request has more than {MAX_MESSAGES} series; send fewer");
+            return Err(Error::new(ErrorKind::LimitExceeded, text));
+        }
+        if message.len() > MAX_MESSAGE_BYTES {
+            let why = format!("a series of {} bytes is too large; send less", message.len());
+            decoded.rejects.push(Reject::one(RejectReason::TooLarge, why));
+            return Ok(());
+        }
         match tag {
             TIMESERIES => add_series(message, &mut decoded),
             METADATA => add_metadata(message, &mut decoded),

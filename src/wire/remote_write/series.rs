@@ -9,8 +9,8 @@ use crate::model::time::TimestampMs;
 use crate::wire::remote_write::histogram;
 use crate::wire::remote_write::message::{Label, TimeSeries};
 
-/// Converts one series. A broken histogram costs only itself and lands in `rejects`; broken labels
-/// cost the series.
+/// Converts one series. A broken histogram costs only itself; those of a series are one entry of
+/// `rejects`. Broken labels cost the series.
 ///
 /// # Errors
 /// The refusal of all points of the series.
@@ -24,15 +24,18 @@ pub(crate) fn write(wire: &TimeSeries, rejects: &mut Vec<Reject>) -> Result<Seri
     let samples =
         wire.samples.iter().map(|sample| Sample::new(sample.timestamp, sample.value)).collect();
     let mut histograms = Vec::with_capacity(wire.histograms.len());
+    let mut broken: Option<Reject> = None;
     for wire_histogram in &wire.histograms {
-        match histogram::sample(wire_histogram) {
-            Ok(sample) => histograms.push(sample),
-            Err(why) => {
+        match (histogram::sample(wire_histogram), &mut broken) {
+            (Ok(sample), _) => histograms.push(sample),
+            (Err(_), Some(first)) => first.count += 1,
+            (Err(why), None) => {
                 let message = format!("{}: {why}", labels.metric_name());
-                rejects.push(Reject::one(RejectReason::Malformed, message));
+                broken = Some(Reject::one(RejectReason::Malformed, message));
             }
         }
     }
+    rejects.extend(broken);
     let mut exemplars = Vec::with_capacity(wire.exemplars.len());
     for exemplar in &wire.exemplars {
         // An exemplar points at a trace; one that points nowhere readable is worth nothing.

@@ -5,18 +5,18 @@
 //! a value, on `null`, on numbers with a fraction of zero, and one bad field costs the request.
 //! Here the outer lists are cut into slices of the body, and each item is read on its own.
 
+mod members;
 mod fields;
 mod common;
 mod traces;
 mod logs;
 mod metrics;
 
-use std::collections::HashMap;
-
 use serde_json::value::RawValue;
 
 use crate::base::error::{Error, Result};
-use crate::wire::otlp::request::{Item, Sink, unreadable};
+use crate::wire::otlp::json::members::{each, members};
+use crate::wire::otlp::request::{Bounds, Item, Sink, unreadable};
 
 pub(crate) use fields::{Object, Read};
 
@@ -28,31 +28,40 @@ pub(crate) struct Keys {
     pub(crate) item: &'static str,
 }
 
-/// The members of an object, still as text.
-type Members<'a> = HashMap<String, &'a RawValue>;
-
 /// Shows `sink` every item of a request.
 pub(crate) fn walk<S: Sink>(body: &[u8], sink: &mut S) -> Result<()> {
-    let keys = S::Item::KEYS;
-    let wrong = |error: serde_json::Error| Error::invalid(format!("not OTLP JSON: {error}"));
-    let request: Members<'_> = serde_json::from_slice(body).map_err(wrong)?;
-    for group in list(&request, keys.resources).map_err(wrong)? {
-        let group: Members<'_> = serde_json::from_str(group.get()).map_err(wrong)?;
-        sink.resource(head(&group, "resource", common::resource)?);
-        for scope in list(&group, keys.scopes).map_err(wrong)? {
-            let scope: Members<'_> = serde_json::from_str(scope.get()).map_err(wrong)?;
-            sink.scope(head(&scope, "scope", common::scope)?);
-            for item in list(&scope, keys.items).map_err(wrong)? {
-                walk_item(item, sink);
-            }
-        }
-        sink.resource_ends();
-    }
+    let body: &RawValue = serde_json::from_slice(body)
+        .map_err(|error| Error::invalid(format!("not OTLP JSON: {error}")))?;
+    let mut bounds = Bounds::default();
+    let [groups] = members(body, [S::Item::KEYS.resources])?;
+    each(groups, |group| walk_resource(group, sink, &mut bounds))
+}
+
+fn walk_resource<S: Sink>(group: &RawValue, sink: &mut S, bounds: &mut Bounds) -> Result<()> {
+    bounds.count()?;
+    let [resource, scopes] = members(group, ["resource", S::Item::KEYS.scopes])?;
+    sink.resource(head(resource, "resource", common::resource)?);
+    each(scopes, |scope| walk_scope(scope, sink, bounds))?;
+    sink.resource_ends();
     Ok(())
 }
 
-fn walk_item<S: Sink>(raw: &RawValue, sink: &mut S) {
+fn walk_scope<S: Sink>(group: &RawValue, sink: &mut S, bounds: &mut Bounds) -> Result<()> {
+    bounds.count()?;
+    let [scope, items] = members(group, ["scope", S::Item::KEYS.items])?;
+    sink.scope(head(scope, "scope", common::scope)?);
+    each(items, |item| {
+        bounds.count()?;
+        take_item(item, sink);
+        Ok(())
+    })
+}
+
+fn take_item<S: Sink>(raw: &RawValue, sink: &mut S) {
     let what = S::Item::KEYS.item;
+    if let Some(reject) = Bounds::oversize(what, raw.get().len()) {
+        return sink.refuse(reject);
+    }
     let value: serde_json::Value = match serde_json::from_str(raw.get()) {
         Ok(value) => value,
         Err(error) => return sink.refuse(unreadable(1, what, error)),
@@ -66,21 +75,15 @@ fn walk_item<S: Sink>(raw: &RawValue, sink: &mut S) {
     }
 }
 
-fn list<'a>(members: &Members<'a>, key: &str) -> serde_json::Result<Vec<&'a RawValue>> {
-    match members.get(key) {
-        Some(raw) => Ok(serde_json::from_str::<Option<_>>(raw.get())?.unwrap_or_default()),
-        None => Ok(Vec::new()),
-    }
-}
-
+/// Reads a resource or scope; a missing one is empty.
 fn head<T: Default>(
-    members: &Members<'_>,
-    key: &str,
+    raw: Option<&RawValue>,
+    what: &str,
     read: impl Fn(Object<'_>) -> Read<T>,
 ) -> Result<T> {
     let wrong =
-        |why: &dyn std::fmt::Display| Error::invalid(format!("a {key} is not readable: {why}"));
-    let Some(raw) = members.get(key) else { return Ok(T::default()) };
+        |why: &dyn std::fmt::Display| Error::invalid(format!("a {what} is not readable: {why}"));
+    let Some(raw) = raw else { return Ok(T::default()) };
     let value: serde_json::Value =
         serde_json::from_str(raw.get()).map_err(|error| wrong(&error))?;
     if value.is_null() {

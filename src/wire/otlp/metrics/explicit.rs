@@ -6,7 +6,7 @@ use crate::model::batch::SeriesWrite;
 use crate::model::exemplar::Exemplar;
 use crate::model::reject::RejectReason;
 use crate::wire::otlp::metrics::exemplars::exemplars;
-use crate::wire::otlp::metrics::points::{Fault, PointWriter};
+use crate::wire::otlp::metrics::points::{Fault, PointWriter, check_values};
 
 impl PointWriter<'_> {
     /// Writes a point of a histogram with explicit bounds.
@@ -14,6 +14,7 @@ impl PointWriter<'_> {
         let HistogramDataPoint { attributes, time_unix_nano, flags, .. } = wire;
         let point = self.begin(attributes, time_unix_nano, flags);
         let written = point.and_then(|point| {
+            check_values("bounds", wire.explicit_bounds.len())?;
             check_bounds(&wire.explicit_bounds, &wire.bucket_counts)?;
             let mut writes = Vec::with_capacity(wire.explicit_bounds.len() + 3);
             if let Some(sum) = wire.sum {

@@ -34,8 +34,17 @@ pub struct DecodedMetrics {
     pub rejects: Vec<Reject>,
     /// For each series of the batch the number of its data point; `None` for `target_info`.
     origins: Vec<Option<u32>>,
+    /// Data points so far, the refused ones among them.
     points: u32,
+    /// Bytes of all series' labels so far.
+    label_bytes: usize,
 }
+
+/// The most data points of one request.
+const MAX_POINTS: u32 = 250_000;
+/// The most bytes of labels that one request may become: a point's attributes are repeated for
+/// each of its buckets, so that a small body can ask for very much.
+const MAX_LABEL_BYTES: usize = 64 << 20;
 
 impl DecodedMetrics {
     /// Returns how many data points a store's receipt refuses, each counted once however many of
@@ -133,6 +142,11 @@ impl Sink for MetricSink {
             let message = format!("metric name {shown:?} has no letter or digit");
             return self.refuse(Reject { count, reason: RejectReason::InvalidLabels, message });
         };
+        let points = u64::from(self.decoded.points) + count;
+        if points > u64::from(MAX_POINTS) || self.decoded.label_bytes > MAX_LABEL_BYTES {
+            let message = format!("metric {shown:?}: {}", points::TOO_MUCH);
+            return self.refuse(Reject { count, reason: RejectReason::LimitExceeded, message });
+        }
         if count > 0 {
             self.describe(&name, &metric, kind);
             self.write(&name, data);

@@ -10,9 +10,9 @@ use crate::model::reject::{Reject, RejectReason};
 use crate::model::sample::{Sample, stale_nan};
 use crate::model::time::{TimestampMs, TimestampNs};
 use crate::wire::otlp::attributes::attributes;
-use crate::wire::otlp::metrics::DecodedMetrics;
 use crate::wire::otlp::metrics::exemplars::exemplars;
 use crate::wire::otlp::metrics::target::{Target, merge_labels};
+use crate::wire::otlp::metrics::{DecodedMetrics, MAX_LABEL_BYTES};
 use crate::wire::otlp::traces::time;
 
 /// What the points of one metric share.
@@ -41,6 +41,11 @@ pub(crate) struct Point {
     pub(crate) is_stale: bool,
     labels: Vec<(String, String)>,
 }
+
+/// What is said of points beyond what one request may become.
+pub(crate) const TOO_MUCH: &str = "the request becomes too many series; send smaller batches";
+/// The most values of one point: bounds of a histogram, quantiles of a summary.
+pub(crate) const MAX_VALUES: usize = 1_024;
 
 /// Why a point is refused.
 pub(crate) type Fault = (RejectReason, String);
@@ -75,7 +80,8 @@ impl<'a> PointWriter<'a> {
     /// Writes a point of a summary: sum, count and quantiles.
     pub(crate) fn summary(&mut self, wire: SummaryDataPoint) {
         let point = self.begin(wire.attributes, wire.time_unix_nano, wire.flags);
-        let written = point.map(|point| {
+        let written = point.and_then(|point| {
+            check_values("quantiles", wire.quantile_values.len())?;
             let mut writes = vec![
                 self.sample(&point, "_sum", None, wire.sum),
                 self.sample(&point, "_count", None, wire.count as f64),
@@ -84,7 +90,7 @@ impl<'a> PointWriter<'a> {
                 let label = ("quantile", quantile.quantile.to_string());
                 writes.push(self.sample(&point, "", Some(label), quantile.value));
             }
-            (point, writes)
+            Ok((point, writes))
         });
         self.end(written);
     }
@@ -99,6 +105,9 @@ impl<'a> PointWriter<'a> {
         nanos: u64,
         flags: u32,
     ) -> Result<Point, Fault> {
+        if self.decoded.label_bytes > MAX_LABEL_BYTES {
+            return Err((RejectReason::LimitExceeded, TOO_MUCH.to_owned()));
+        }
         let at = match nanos {
             0 => self.family.arrival,
             nanos => time(nanos)?,
@@ -150,11 +159,13 @@ impl<'a> PointWriter<'a> {
 
     /// Adds the series of a point, or its refusal.
     pub(crate) fn end(&mut self, written: Result<(Point, Vec<SeriesWrite>), Fault>) {
+        let number = self.decoded.points;
+        self.decoded.points = number.saturating_add(1);
         match written {
             Ok((point, writes)) => {
-                let origin = Some(self.decoded.points);
-                self.decoded.points = self.decoded.points.saturating_add(1);
-                self.decoded.origins.extend(writes.iter().map(|_| origin));
+                let bytes = writes.iter().map(|write| write.labels.as_bytes().len());
+                self.decoded.label_bytes += bytes.sum::<usize>();
+                self.decoded.origins.extend(writes.iter().map(|_| Some(number)));
                 self.decoded.batch.series.extend(writes);
                 self.newest = self.newest.max(Some(point.at));
             }
@@ -164,4 +175,16 @@ impl<'a> PointWriter<'a> {
             }
         }
     }
+}
+
+/// Checks the number of values of a point.
+///
+/// # Errors
+/// The refusal of the point.
+pub(crate) fn check_values(what: &str, count: usize) -> Result<(), Fault> {
+    if count <= MAX_VALUES {
+        return Ok(());
+    }
+    let why = format!("a point has {count} {what}, more than {MAX_VALUES}");
+    Err((RejectReason::LimitExceeded, why))
 }

@@ -254,3 +254,38 @@ fn a_point_counts_once_however_many_of_its_series_are_refused() {
     }
     assert_eq!(DecodedMetrics::refused_points(&origins, &receipt), 1);
 }
+
+#[test]
+fn attributes_repeated_for_every_bucket_cannot_fill_memory() {
+    let point = HistogramDataPoint {
+        time_unix_nano: AT,
+        explicit_bounds: (0..1_000).map(f64::from).collect(),
+        bucket_counts: vec![1; 1_001],
+        attributes: vec![attribute("long", &"x".repeat(40_000))],
+        ..HistogramDataPoint::default()
+    };
+    let mut wide = point.clone();
+    wide.explicit_bounds = (0..2_000).map(f64::from).collect();
+    wide.bucket_counts = vec![1; 2_001];
+    let data = Data::Histogram(Histogram {
+        data_points: [vec![wide], vec![point; 10]].concat(),
+        aggregation_temporality: AggregationTemporality::Cumulative.into(),
+    });
+    let decoded = decode(vec![metric("h", "", data)]);
+    let bytes: usize = decoded.batch.series.iter().map(|write| write.labels.as_bytes().len()).sum();
+    assert!(bytes < 2 * MAX_LABEL_BYTES, "{bytes}");
+    assert!(decoded.rejects.len() > 5);
+    assert!(decoded.rejects.iter().all(|reject| reject.reason == RejectReason::LimitExceeded));
+}
+
+#[test]
+fn points_beyond_the_bound_of_a_request_are_refused_and_counted() {
+    let points = vec![NumberDataPoint::default(); MAX_POINTS as usize + 1];
+    let decoded = decode(vec![
+        metric("many", "", Data::Gauge(Gauge { data_points: points })),
+        metric("one", "", Data::Gauge(Gauge { data_points: vec![number(1.0)] })),
+    ]);
+    assert_eq!(decoded.rejects.len(), 1);
+    assert_eq!(decoded.rejects[0].count, u64::from(MAX_POINTS) + 1);
+    assert_eq!(decoded.batch.series[0].labels.metric_name(), "one");
+}

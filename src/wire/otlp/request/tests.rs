@@ -236,6 +236,36 @@ fn deep_nesting_costs_an_item_and_not_the_process() {
     assert_eq!((decoded.batch.spans.len(), decoded.rejects.len()), (0, 1));
 }
 
+#[test]
+fn a_body_of_empty_items_is_refused_before_it_fills_memory() {
+    let items = [0x12, 0x00].repeat(300_000);
+    let field = |tag: u8, inside: &[u8]| {
+        let mut length = Vec::new();
+        prost::encoding::encode_varint(inside.len() as u64, &mut length);
+        [&[tag], length.as_slice(), inside].concat()
+    };
+    let body: Bytes = field(0x0a, &field(0x12, &items)).into();
+    let error = decode_traces(&body, Encoding::Protobuf, NOW).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+    let groups: Bytes = [0x0a, 0x00].repeat(300_000).into();
+    assert!(decode_logs(&groups, Encoding::Protobuf).is_err());
+    let spans = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[0{}]}}]}}]}}"#,
+        ",0".repeat(300_000)
+    );
+    let error = decode_traces(&json(&spans), Encoding::Json, NOW).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+}
+
+#[test]
+fn an_item_too_large_to_decode_costs_only_itself() {
+    let huge = proto_span(&"x".repeat(5 << 20));
+    let body = trace_request(vec![huge, proto_span("good")]).encode_to_vec().into();
+    let decoded = decode_traces(&body, Encoding::Protobuf, NOW).unwrap();
+    assert_eq!(decoded.rejects[0].reason, RejectReason::TooLarge);
+    assert_eq!(decoded.batch.spans.len(), 1);
+}
+
 proptest! {
     #[test]
     fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {

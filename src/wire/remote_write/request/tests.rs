@@ -150,6 +150,24 @@ fn a_length_that_promises_gigabytes_is_refused_without_them() {
     assert!(decode(&lie).is_err());
 }
 
+#[test]
+fn a_body_of_empty_messages_is_refused_before_it_fills_memory() {
+    let body = Bytes::from([0x0a, 0x00].repeat(600_000));
+    assert_eq!(decode(&body).unwrap_err().kind(), ErrorKind::LimitExceeded);
+}
+
+#[test]
+fn a_series_too_large_to_decode_costs_only_itself() {
+    let points: Vec<(i64, f64)> = (0..80_000).map(|at| (1_700_000_000_000 + at, 1.0)).collect();
+    let body = encoded(vec![
+        series(&[("__name__", "long")], &points),
+        series(&[("__name__", "good")], &[(1, 1.0)]),
+    ]);
+    let decoded = decode(&body).unwrap();
+    assert_eq!(decoded.rejects[0].reason, RejectReason::TooLarge);
+    assert_eq!(decoded.batch.series.len(), 1);
+}
+
 proptest! {
     #[test]
     fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
