@@ -5,3 +5,4 @@
 //! storage.
 
 pub mod scrape;
+pub mod own;

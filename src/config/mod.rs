@@ -20,7 +20,7 @@ mod load;
 mod checked;
 mod print;
 
-pub use address::{CompatDoor, CompatListener};
+pub use address::{CompatDoor, CompatListener, parse_address};
 pub use checked::{Budget, Config, Global, Host, Listen, Mcp, Metrics, Retention, StorageKind};
 pub use fault::{Fault, Faults};
 pub use load::{ConfigFile, Flags, Sources, load};

@@ -6,6 +6,12 @@
 
 mod job;
 mod relabel;
+mod target;
+mod fetch;
+mod samples;
+mod scraper;
 
 pub use job::{Authorization, ScrapeJob, ScrapeLimits, TargetGroup};
 pub use relabel::{RelabelAction, RelabelRule};
+pub use scraper::Scraper;
+pub use target::{Health, TargetStatus};
