@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::metrics::Meter;
+
 use crate::base::clock::SharedClock;
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::gate::{self, Gate};
 use crate::ingest::attributes::Refusal;
 use crate::ingest::document_id::DocumentIds;
@@ -16,6 +18,7 @@ use crate::model::batch::{LogBatch, MetricBatch, SpanBatch};
 use crate::model::time::TimestampNs;
 use crate::storage::log_store::{LogOutcome, LogReceipt};
 use crate::storage::receipt::{Receipt, RejectReason, Rejection};
+use crate::telemetry::instruments::meter;
 
 /// How long a sender that met a full appliance should wait.
 const OVERLOAD_WAIT: Duration = Duration::from_secs(2);
@@ -35,11 +38,20 @@ struct Desk {
 }
 
 impl Ingest {
-    /// Creates the door in front of `stores`. The global meter must be installed before.
+    /// Creates the door in front of `stores`. It counts on the meter that is installed now.
     pub fn new(stores: Stores, limits: IngestLimits, clock: SharedClock) -> Self {
+        Ingest::counting_on(&meter(), stores, limits, clock)
+    }
+
+    fn counting_on(
+        meter: &Meter,
+        stores: Stores,
+        limits: IngestLimits,
+        clock: SharedClock,
+    ) -> Self {
         let in_flight = Gate::new(limits.in_flight.0);
         let ids = DocumentIds::new(Arc::clone(&clock));
-        let tally = Tally::new();
+        let tally = Tally::new(meter);
         Ingest(Arc::new(Desk { stores, limits, clock, in_flight, ids, tally }))
     }
 
@@ -56,31 +68,49 @@ impl Ingest {
     /// Reserves memory for decoding a body of `bytes`; the reservation ends when it is dropped.
     ///
     /// # Errors
-    /// `Unavailable` with a retry hint when too much is in flight.
+    /// `Unavailable` with a retry hint when too much is in flight, `LimitExceeded` for what will
+    /// never fit.
     pub fn reserve(
         &self,
         door: Door,
         signal: &'static str,
         bytes: usize,
     ) -> Result<gate::Admitted> {
-        let reserved = self.0.in_flight.admit(bytes as u64);
-        reserved.ok_or_else(|| {
-            let error = Error::unavailable(
-                "too much data is being written at this moment; send it again later",
-                OVERLOAD_WAIT,
-            );
-            self.0.tally.failed(door, signal, &error, 1);
-            error
-        })
+        self.reserve_for(door, signal, bytes, 1)
+    }
+
+    /// Reserves memory for `points`, which are counted as refused when there is none.
+    fn reserve_for(
+        &self,
+        door: Door,
+        signal: &'static str,
+        bytes: usize,
+        points: usize,
+    ) -> Result<gate::Admitted> {
+        let bytes = bytes as u64;
+        if let Some(admitted) = self.0.in_flight.admit(bytes) {
+            return Ok(admitted);
+        }
+        let limit = self.0.limits.in_flight;
+        let error = if bytes > limit.0 {
+            let text = format!("the batch takes more than {limit} of memory; send smaller batches");
+            Error::new(ErrorKind::LimitExceeded, text)
+        } else {
+            Error::unavailable("too much is being written just now; send it again", OVERLOAD_WAIT)
+        };
+        self.0.tally.failed(door, signal, &error, points as u64);
+        Err(error)
     }
 
     /// Writes metrics; a rejection's index is the series' place in `batch`, its count the number
     /// of refused samples of that series.
     ///
     /// # Errors
-    /// `Unavailable` when too much is in flight or the store refuses; nothing was acknowledged.
+    /// `Unavailable` when too much is in flight or the store refuses, `LimitExceeded` for a batch
+    /// that will never fit; nothing was acknowledged.
     pub async fn metrics(&self, door: Door, batch: MetricBatch) -> Result<Receipt> {
-        let _in_flight = self.reserve(door, "metrics", metrics::weight(&batch))?;
+        let _in_flight =
+            self.reserve_for(door, "metrics", metrics::weight(&batch), batch.sample_count())?;
         let now = self.now();
         let admission = metrics::admit(batch, &self.0.limits, now.ns.div_euclid(1_000_000));
         let too_large = RejectReason::TooLarge.as_str();
@@ -101,9 +131,10 @@ impl Ingest {
     /// Outcomes and rejections are in the order of `batch`.
     ///
     /// # Errors
-    /// `Unavailable` when too much is in flight or the store refuses; nothing was acknowledged.
+    /// `Unavailable` when too much is in flight or the store refuses, `LimitExceeded` for a batch
+    /// that will never fit; nothing was acknowledged.
     pub async fn logs(&self, door: Door, batch: LogBatch) -> Result<LogReceipt> {
-        let _in_flight = self.reserve(door, "logs", logs::weight(&batch))?;
+        let _in_flight = self.reserve_for(door, "logs", logs::weight(&batch), batch.ops.len())?;
         let count = batch.ops.len();
         let desk = &self.0;
         let Admitted { batch, kept, rejected } =
@@ -126,9 +157,11 @@ impl Ingest {
     /// Writes spans; a rejection's index is the span's place in `batch`.
     ///
     /// # Errors
-    /// `Unavailable` when too much is in flight or the store refuses; nothing was acknowledged.
+    /// `Unavailable` when too much is in flight or the store refuses, `LimitExceeded` for a batch
+    /// that will never fit; nothing was acknowledged.
     pub async fn traces(&self, door: Door, batch: SpanBatch) -> Result<Receipt> {
-        let _in_flight = self.reserve(door, "traces", traces::weight(&batch))?;
+        let _in_flight =
+            self.reserve_for(door, "traces", traces::weight(&batch), batch.spans.len())?;
         let Admitted { batch, kept, rejected } = traces::admit(batch, &self.0.limits, self.now());
         let points = batch.spans.len() as u64;
         let written = match batch.spans.is_empty() {

@@ -9,12 +9,17 @@ use crate::ingest::door::Door;
 use crate::ingest::limits::IngestLimits;
 use crate::model::batch::{LogBatch, LogOp};
 use crate::model::log::LogRecord;
+use crate::model::resource::Attributes;
 use crate::model::time::TimestampNs;
+use crate::model::trace::{SpanId, TraceId};
 use crate::storage::receipt::{RejectReason, Rejection};
 
 /// Elasticsearch's bounds on names, which every door shares.
 const INDEX_BYTES: usize = 255;
 const ID_BYTES: usize = 512;
+/// Where loggers put the ids.
+const TRACE_ID_KEYS: [&str; 3] = ["trace_id", "traceId", "trace.id"];
+const SPAN_ID_KEYS: [&str; 3] = ["span_id", "spanId", "span.id"];
 /// How much of a record is shown in a message.
 const SHOWN_BYTES: usize = 80;
 
@@ -87,6 +92,21 @@ fn complete(record: &mut LogRecord, default_index: &str, ids: &DocumentIds, now:
         record.id = ids.next();
     }
     keep_first_of_each_key(&mut record.attributes);
+    // Loggers that know no OTLP put the ids among the attributes.
+    if record.trace_id.is_none() {
+        let text = first_text(&record.attributes, TRACE_ID_KEYS);
+        // 16 digits are the ids of older Jaeger clients; shorter texts are something else.
+        let is_id = |text: &&str| matches!(text.len(), 16 | 32);
+        record.trace_id = text.filter(is_id).and_then(TraceId::from_hex);
+    }
+    if record.span_id.is_none() {
+        let text = first_text(&record.attributes, SPAN_ID_KEYS);
+        record.span_id = text.filter(|text| text.len() == 16).and_then(SpanId::from_hex);
+    }
+}
+
+fn first_text<'a>(attributes: &'a Attributes, keys: [&str; 3]) -> Option<&'a str> {
+    keys.into_iter().find_map(|key| attributes.get_str(key))
 }
 
 fn check_record(record: &LogRecord, limits: &IngestLimits, now: Now) -> Result<(), Refusal> {

@@ -1,8 +1,14 @@
 //! Stores for tests of the doors: they remember what was written and refuse what they are told to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use opentelemetry::metrics::{Meter, MeterProvider};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics};
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
+use opentelemetry_sdk::metrics::{SdkMeterProvider, Temporality};
 use parking_lot::Mutex;
 
 use crate::base::clock::SharedClock;
@@ -218,5 +224,65 @@ impl TraceStore for Recording {
 
     async fn dependencies(&self, _: TimeRange<TimestampNs>) -> Result<Vec<Dependency>> {
         not_recorded()
+    }
+}
+
+/// Reads back what was counted on its meter.
+pub(crate) struct Counts {
+    provider: SdkMeterProvider,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Counts {
+    /// Creates a meter of its own, apart from the process's.
+    pub(crate) fn new() -> Self {
+        let seen = Arc::default();
+        let exporter = Capture(Arc::clone(&seen));
+        let provider = SdkMeterProvider::builder().with_periodic_exporter(exporter).build();
+        Counts { provider, seen }
+    }
+
+    /// Returns the meter.
+    pub(crate) fn meter(&self) -> Meter {
+        self.provider.meter("test")
+    }
+
+    /// Returns the counters as `name{labels} value`, sorted.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.provider.force_flush().unwrap();
+        self.seen.lock().clone()
+    }
+}
+
+struct Capture(Arc<Mutex<Vec<String>>>);
+
+impl PushMetricExporter for Capture {
+    async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
+        let mut lines = Vec::new();
+        for metric in metrics.scope_metrics().flat_map(|scope| scope.metrics()) {
+            let AggregatedMetrics::U64(MetricData::Sum(sum)) = metric.data() else { continue };
+            for point in sum.data_points() {
+                let pairs = point.attributes();
+                let labels = Labels::from_pairs(
+                    pairs.map(|pair| (pair.key.to_string(), pair.value.to_string())),
+                );
+                lines.push(format!("{}{labels} {}", metric.name(), point.value()));
+            }
+        }
+        lines.sort();
+        *self.0.lock() = lines;
+        Ok(())
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn temporality(&self) -> Temporality {
+        Temporality::Cumulative
     }
 }

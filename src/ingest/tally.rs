@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::Counter;
+use opentelemetry::metrics::{Counter, Meter};
 
 use crate::base::error::Error;
 use crate::ingest::door::Door;
 use crate::storage::receipt::Receipt;
-use crate::telemetry::instruments::counter;
 use crate::telemetry::names;
 
 /// The counters of the door.
@@ -18,8 +17,9 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Binds the counters to the meter that is installed now.
-    pub(crate) fn new() -> Self {
+    /// Creates the counters on `meter`.
+    pub(crate) fn new(meter: &Meter) -> Self {
+        let counter = |name, text| meter.u64_counter(name).with_description(text).build();
         Tally {
             accepted: counter(
                 names::INGEST_ACCEPTED,

@@ -2,7 +2,7 @@ use super::*;
 use crate::base::clock::ManualClock;
 use crate::base::error::ErrorKind;
 use crate::base::size::ByteSize;
-use crate::ingest::recording::Recording;
+use crate::ingest::recording::{Counts, Recording};
 use crate::model::batch::{LogOp, SeriesWrite};
 use crate::model::exemplar::Exemplar;
 use crate::model::histogram::Histogram;
@@ -168,6 +168,25 @@ async fn a_record_without_time_index_and_id_gets_them() {
 }
 
 #[tokio::test]
+async fn ids_that_a_logger_wrote_among_the_attributes_lead_to_the_trace() {
+    let (ingest, recording) = door();
+    let mut record = LogRecord::new(TimestampNs(NOW_NS), "by winston");
+    let trace_id = "0af7651916cd43dd8448eb211c80319c";
+    record.attributes = [("traceId", trace_id), ("span_id", "b7ad6b7169203331")]
+        .map(|(key, value)| (key.to_owned(), AttrValue::from(value)))
+        .into_iter()
+        .collect();
+    let mut chatty = LogRecord::new(TimestampNs(NOW_NS), "not an id");
+    chatty.attributes.set("trace_id", AttrValue::from("bad"));
+    let batch = LogBatch { ops: vec![put(record), put(chatty)] };
+    ingest.logs(Door::OtlpHttp, batch).await.unwrap();
+    let records = recording.records();
+    assert_eq!(records[0].trace_id, TraceId::from_hex(trace_id));
+    assert_eq!(records[0].span_id, SpanId::from_hex("b7ad6b7169203331"));
+    assert_eq!(records[1].trace_id, None);
+}
+
+#[tokio::test]
 async fn log_outcomes_keep_the_order_of_the_callers_operations() {
     let (ingest, _) = door();
     let huge = LogRecord::new(TimestampNs(NOW_NS), "x".repeat(10 << 20));
@@ -259,4 +278,34 @@ async fn an_empty_batch_is_a_success_of_nothing() {
     let receipt = ingest.metrics(Door::OtlpHttp, MetricBatch::default()).await.unwrap();
     assert_eq!(receipt, Receipt::default());
     assert!(recording.metrics.lock().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_taken_and_refused_is_counted_by_door_signal_and_reason() {
+    let counts = Counts::new();
+    let (ingest, recording) = door();
+    let stores = ingest.0.stores.clone();
+    let clock = Arc::clone(&ingest.0.clock);
+    let limits = IngestLimits { in_flight: ByteSize(2_000), ..IngestLimits::default() };
+    let ingest = Ingest::counting_on(&counts.meter(), stores, limits, clock);
+    let spans = vec![span(1, NOW_NS, NOW_NS), span(0, NOW_NS, NOW_NS)];
+    ingest.traces(Door::OtlpHttp, SpanBatch { spans }).await.unwrap();
+    ingest.reject(Door::OtlpGrpc, "metrics", RejectReason::Unsupported, 3);
+    let never_fits = ingest.reserve(Door::Elasticsearch, "logs", 3_000).unwrap_err();
+    assert_eq!(never_fits.kind(), ErrorKind::LimitExceeded);
+    *recording.failure.lock() = Some(Error::internal("broken"));
+    let one = MetricBatch {
+        series: vec![series(&[("__name__", "m")], &[(NOW_MS, 1.0), (NOW_MS + 1, 1.0)])],
+        metadata: Vec::new(),
+    };
+    assert!(ingest.metrics(Door::Scrape, one).await.is_err());
+    let rejected = "belvedere_ingest_rejected_total";
+    let expected = [
+        r#"belvedere_ingest_accepted_total{door="otlp_http", signal="traces"} 1"#.to_owned(),
+        format!(r#"{rejected}{{door="elasticsearch", reason="limit_exceeded", signal="logs"}} 1"#),
+        format!(r#"{rejected}{{door="otlp_grpc", reason="unsupported", signal="metrics"}} 3"#),
+        format!(r#"{rejected}{{door="otlp_http", reason="invalid_labels", signal="traces"}} 1"#),
+        format!(r#"{rejected}{{door="scrape", reason="internal", signal="metrics"}} 2"#),
+    ];
+    assert_eq!(counts.lines(), expected);
 }
