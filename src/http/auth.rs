@@ -7,12 +7,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::access::{Authenticator, Credentials};
+use crate::access::{Authenticator, Caller, Credentials};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::http::error::plain;
-
-/// The doors know callers and scopes through the server kit.
-pub use crate::access::{Caller, Scope};
 
 /// The layer: refuses wrong credentials, else adds the [`Caller`] to the request's extensions.
 /// Every answer of status 401 says how to do better.

@@ -24,6 +24,8 @@ use tower::ServiceExt;
 
 use crate::base::task::TaskGroup;
 use crate::http::activity::{Activity, RestLimits, Watched};
+use crate::telemetry::instruments::counter;
+use crate::telemetry::names;
 
 /// Bounds of one listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,11 +70,7 @@ Content-Length: 21\r\nRetry-After: 1\r\nConnection: close\r\n\r\ntoo many connec
 /// Serves `router` on `listener` in tasks of `tasks`. When the group stops, the port closes,
 /// requests under way finish, and resting connections end.
 pub fn serve(listener: TcpListener, router: Router, limits: ListenerLimits, tasks: &TaskGroup) {
-    let meter = opentelemetry::global::meter("belvedere");
-    let refused = meter
-        .u64_counter("belvedere_http_connections_refused_total")
-        .with_description("Connections that were closed at once, by reason.")
-        .build();
+    let refused = counter(names::HTTP_REFUSED, "Connections that were closed at once, by reason.");
     let server = Server {
         places: Arc::new(Semaphore::new(limits.connections)),
         builder: Arc::new(builder(&limits, tasks)),

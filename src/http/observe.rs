@@ -10,6 +10,9 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, UpDownCounter};
 use tracing::Instrument;
 
+use crate::telemetry::instruments::{counter, histogram, meter};
+use crate::telemetry::names;
+
 /// The label value of requests that matched no route.
 const NO_ROUTE: &str = "none";
 
@@ -25,25 +28,15 @@ pub struct RequestInstruments {
 impl RequestInstruments {
     /// Binds the counters to the meter that is installed now.
     pub fn new() -> Self {
-        let meter = opentelemetry::global::meter("belvedere");
+        let seconds = vec![0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0];
         RequestInstruments {
-            requests: meter
-                .u64_counter("belvedere_http_requests_total")
-                .with_description("Answered requests, by matched route and status.")
-                .build(),
-            seconds: meter
-                .f64_histogram("belvedere_http_request_duration_seconds")
-                .with_description("Time to the head of the answer, by matched route.")
-                .with_boundaries(vec![0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0])
-                .build(),
-            in_flight: meter
-                .i64_up_down_counter("belvedere_http_requests_in_flight")
+            requests: counter(names::HTTP_REQUESTS, "Answered requests, by route and status."),
+            seconds: histogram(names::HTTP_DURATION, "Time to the head of the answer.", seconds),
+            in_flight: meter()
+                .i64_up_down_counter(names::HTTP_IN_FLIGHT)
                 .with_description("Requests that wait for the head of their answer.")
                 .build(),
-            panics: meter
-                .u64_counter("belvedere_http_panics_total")
-                .with_description("Requests that ended in a fault of the code, by matched route.")
-                .build(),
+            panics: counter(names::HTTP_PANICS, "Requests that ended in a fault of the code."),
         }
     }
 

@@ -7,7 +7,7 @@
 //! Every room looks alike:
 //! * `mod.rs`: `routes(state) -> axum::Router` at the protocol's native root paths, and the state:
 //!   services, ingest, limits, all by value and cheap to clone;
-//! * handlers take the [`crate::http::auth::Caller`] as an argument; doors in start with
+//! * handlers take the [`crate::access::Caller`] as an argument; doors in start with
 //!   `caller.require(Scope::Ingest)`, doors out pass the caller to a service, which asks for
 //!   `Scope::Read`;
 //! * bodies come through [`crate::http::body`] only, in the order cap, parse, check, use;
@@ -16,3 +16,4 @@
 
 pub mod otlp;
 pub mod elasticsearch;
+pub mod prometheus;

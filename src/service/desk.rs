@@ -15,6 +15,8 @@ use crate::base::clock::SharedClock;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::model::time::TimestampMs;
 use crate::service::limits::QueryLimits;
+use crate::telemetry::instruments::{counter, histogram};
+use crate::telemetry::names;
 
 /// Runs use cases within the limits. Cloning is cheap and shares the turns.
 #[derive(Clone)]
@@ -31,16 +33,13 @@ struct Shared {
 impl Desk {
     /// Binds the counters to the meter that is installed now.
     pub(crate) fn new(limits: QueryLimits, clock: SharedClock) -> Self {
-        let meter = opentelemetry::global::meter("belvedere");
-        let queries = meter
-            .u64_counter("belvedere_queries_total")
-            .with_description("Answered questions, by use case and outcome.")
-            .build();
-        let seconds = meter
-            .f64_histogram("belvedere_query_duration_seconds")
-            .with_description("Time to answer a question, its wait for a turn included.")
-            .with_boundaries(vec![0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0])
-            .build();
+        let queries = counter(names::QUERIES, "Answered questions, by use case and outcome.");
+        let boundaries = vec![0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0];
+        let seconds = histogram(
+            names::QUERY_DURATION,
+            "Time to answer a question, its wait for a turn included.",
+            boundaries,
+        );
         let turns = Semaphore::new(limits.concurrency);
         Desk(Arc::new(Shared { limits, clock, turns, queries, seconds }))
     }

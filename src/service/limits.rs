@@ -15,6 +15,8 @@ pub struct QueryLimits {
     pub steps: i64,
     /// How old a sample may be to count at an evaluation time.
     pub lookback: Duration,
+    /// Distance of a subquery's instants when it names none.
+    pub subquery_interval: Duration,
     /// Series that the cardinality report looks at.
     pub reported_series: usize,
     /// Log records or traces of one answer.
@@ -29,6 +31,7 @@ impl Default for QueryLimits {
             samples: 50_000_000,
             steps: 11_000,
             lookback: Duration::from_secs(300),
+            subquery_interval: Duration::from_secs(60),
             reported_series: 200_000,
             hits: 10_000,
         }

@@ -15,7 +15,6 @@ mod traces;
 mod status;
 mod cardinality;
 
-pub use crate::access::{Caller, Scope};
 pub use cardinality::Cardinality;
 pub use limits::QueryLimits;
 pub use logs::LogsService;

@@ -2,6 +2,18 @@
 
 /// Answered HTTP requests by route and status.
 pub const HTTP_REQUESTS: &str = "belvedere_http_requests_total";
+/// Seconds to the head of an answer, by route.
+pub const HTTP_DURATION: &str = "belvedere_http_request_duration_seconds";
+/// Requests that wait for the head of their answer.
+pub const HTTP_IN_FLIGHT: &str = "belvedere_http_requests_in_flight";
+/// Requests that ended in a fault of the code, by route.
+pub const HTTP_PANICS: &str = "belvedere_http_panics_total";
+/// Connections that were closed at once, by reason.
+pub const HTTP_REFUSED: &str = "belvedere_http_connections_refused_total";
+/// Answered questions, by use case and outcome.
+pub const QUERIES: &str = "belvedere_queries_total";
+/// Seconds to answer a question, its wait for a turn included, by use case.
+pub const QUERY_DURATION: &str = "belvedere_query_duration_seconds";
 /// Points that are durable and visible, by door and signal.
 pub const INGEST_ACCEPTED: &str = "belvedere_ingest_accepted_total";
 /// Points that were refused, by door, signal and reason.

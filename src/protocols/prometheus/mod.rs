@@ -1,0 +1,85 @@
+//! Prometheus' door: remote write in, the HTTP API out, `/metrics` and the health paths.
+//!
+//! In: what Prometheus' senders, Grafana, promtool and people with curl send. Out: Prometheus' JSON
+//! envelope, errors included; for remote write plain text. Deliberately absent: PromQL itself
+//! (`query::promql`, through `service`), rules and alerts, which answer 404 in the envelope.
+
+mod params;
+mod error;
+mod write;
+mod metadata;
+mod status;
+mod health;
+mod response;
+mod json;
+mod number;
+mod buckets;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{any, get, post};
+
+use crate::base::clock::SharedClock;
+use crate::base::shutdown::Readiness;
+use crate::ingest::Ingest;
+use crate::model::batch::MetricBatch;
+use crate::service::Services;
+
+/// Knows the appliance's own metrics as of now; `app` joins it to the telemetry pipeline.
+pub trait ExpositionSource: Send + Sync {
+    /// Returns the newest sample of every own series.
+    fn snapshot(&self) -> MetricBatch;
+}
+
+/// Bounds of what this door reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PrometheusLimits {
+    /// Bytes of a remote write request, as sent and inflated.
+    pub write_bytes: usize,
+    /// Bytes of a form.
+    pub form_bytes: usize,
+}
+
+impl Default for PrometheusLimits {
+    fn default() -> Self {
+        PrometheusLimits { write_bytes: 64 << 20, form_bytes: 10 << 20 }
+    }
+}
+
+/// What this door needs.
+#[derive(Clone)]
+pub struct PrometheusState {
+    /// Answers questions.
+    pub services: Services,
+    /// Takes what is written.
+    pub ingest: Ingest,
+    /// Tells the time of "now".
+    pub clock: SharedClock,
+    /// Tells whether requests may be served.
+    pub readiness: Readiness,
+    /// Gives `/metrics`.
+    pub exposition: Arc<dyn ExpositionSource>,
+    /// Bounds what is read.
+    pub limits: PrometheusLimits,
+}
+
+/// Returns the routes at Prometheus' own paths.
+pub fn routes(state: PrometheusState) -> Router {
+    Router::new()
+        .route("/api/v1/write", post(write::write))
+        .route("/api/v1/push", post(write::write))
+        .route("/api/v1/metadata", get(metadata::metadata))
+        .route("/api/v1/targets", get(status::targets))
+        .route("/api/v1/status/buildinfo", get(status::build))
+        .route("/api/v1/status/runtimeinfo", get(status::runtime))
+        .route("/api/v1/status/config", get(status::config))
+        .route("/api/v1/status/flags", get(status::flags))
+        .route("/api/v1/status/tsdb", get(status::tsdb))
+        .route("/api/v1/{*unknown}", any(error::unknown_path))
+        .route("/-/healthy", get(health::healthy))
+        .route("/-/ready", get(health::ready))
+        .route("/ready", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .with_state(state)
+}

@@ -1,0 +1,245 @@
+//! Parameters of the HTTP API: from the query and, for POST, from a form before it.
+
+use std::time::Duration;
+
+use axum::extract::{FromRequest, Request};
+use axum::http::Method;
+use axum::http::header::CONTENT_TYPE;
+
+use crate::base::duration::parse_duration;
+use crate::base::error::{Error, Result};
+use crate::http::body;
+use crate::model::time::{TimeRange, TimestampMs};
+use crate::protocols::prometheus::PrometheusState;
+use crate::protocols::prometheus::error::ApiError;
+
+/// The parameters of a request in the order sent, those of the form first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Params(Vec<(String, String)>);
+
+impl FromRequest<PrometheusState> for Params {
+    type Rejection = ApiError;
+
+    async fn from_request(
+        request: Request,
+        state: &PrometheusState,
+    ) -> std::result::Result<Self, ApiError> {
+        let mut params = Params::default();
+        let query = request.uri().query().unwrap_or("").to_owned();
+        if request.method() == Method::POST && is_form(&request) {
+            let form = body::read(request, state.limits.form_bytes).await?;
+            params.add(&form)?;
+        }
+        params.add(query.as_bytes())?;
+        Ok(params)
+    }
+}
+
+impl Params {
+    fn add(&mut self, encoded: &[u8]) -> Result<()> {
+        for pair in encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            let equals = pair.iter().position(|byte| *byte == b'=');
+            let (name, value) = match equals {
+                Some(at) => (&pair[..at], &pair[at + 1..]),
+                None => (pair, &[][..]),
+            };
+            self.0.push((decode(name)?, decode(value)?));
+        }
+        Ok(())
+    }
+
+    /// Returns the first value of `name` that is not empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(own, value)| own == name && !value.is_empty());
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Returns every value of `name`.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Reads an instant.
+    pub(crate) fn time(&self, name: &str) -> std::result::Result<Option<TimestampMs>, ApiError> {
+        let read = |text| {
+            parse_time(text).ok_or_else(|| {
+                ApiError::parameter(name, format!("cannot parse {text:?} to a valid timestamp"))
+            })
+        };
+        self.get(name).map(read).transpose()
+    }
+
+    /// Reads an instant that must be there.
+    pub(crate) fn required_time(&self, name: &str) -> std::result::Result<TimestampMs, ApiError> {
+        let missing = || ApiError::parameter(name, "cannot parse \"\" to a valid timestamp");
+        self.time(name)?.ok_or_else(missing)
+    }
+
+    /// Reads a duration in seconds or in Prometheus' syntax; it may be negative.
+    pub(crate) fn seconds(&self, name: &str) -> std::result::Result<Option<f64>, ApiError> {
+        let read = |text| {
+            parse_seconds(text).ok_or_else(|| {
+                ApiError::parameter(name, format!("cannot parse {text:?} to a valid duration"))
+            })
+        };
+        self.get(name).map(read).transpose()
+    }
+
+    /// Reads the time a query may take.
+    pub(crate) fn timeout(&self) -> std::result::Result<Option<Duration>, ApiError> {
+        let read = |seconds: f64| {
+            Duration::try_from_secs_f64(seconds)
+                .map_err(|_| ApiError::parameter("timeout", "it is negative or too long"))
+        };
+        self.seconds("timeout")?.map(read).transpose()
+    }
+
+    /// Reads `limit`; 0 means none.
+    pub(crate) fn limit(&self) -> std::result::Result<Option<usize>, ApiError> {
+        let Some(text) = self.get("limit") else { return Ok(None) };
+        let limit: usize = text
+            .parse()
+            .map_err(|_| ApiError::parameter("limit", "limit must be a non-negative number"))?;
+        Ok((limit > 0).then_some(limit))
+    }
+
+    /// Reads `start` and `end`; a missing end reaches to the end of time.
+    pub(crate) fn range(&self) -> std::result::Result<TimeRange<TimestampMs>, ApiError> {
+        let start = self.time("start")?.unwrap_or(TimeRange::<TimestampMs>::ALL.start);
+        let end = self.time("end")?.unwrap_or(TimeRange::<TimestampMs>::ALL.end);
+        if end < start {
+            return Err(ApiError::parameter("end", "end timestamp must not be before start time"));
+        }
+        Ok(TimeRange::new(start, end))
+    }
+}
+
+fn is_form(request: &Request) -> bool {
+    let value = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    value.is_some_and(|value| {
+        let media_type = value.split(';').next().unwrap_or("").trim();
+        media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    })
+}
+
+/// Decodes `+` and `%XX`.
+fn decode(encoded: &[u8]) -> Result<String> {
+    let mut decoded = Vec::with_capacity(encoded.len());
+    let mut rest = encoded;
+    while let [byte, tail @ ..] = rest {
+        rest = tail;
+        match byte {
+            b'+' => decoded.push(b' '),
+            b'%' => {
+                let digit =
+                    |at: usize| tail.get(at).and_then(|digit| char::from(*digit).to_digit(16));
+                let (Some(high), Some(low)) = (digit(0), digit(1)) else {
+                    return Err(Error::invalid("a parameter has an invalid percent escape"));
+                };
+                decoded.push((high * 16 + low) as u8);
+                rest = &tail[2..];
+            }
+            other => decoded.push(*other),
+        }
+    }
+    String::from_utf8(decoded).map_err(|_| Error::invalid("a parameter is not valid UTF-8"))
+}
+
+/// Reads seconds since the epoch with fractions, or RFC 3339.
+pub(crate) fn parse_time(text: &str) -> Option<TimestampMs> {
+    if let Ok(seconds) = text.parse::<f64>() {
+        let ms = (seconds * 1_000.0).round();
+        return (ms.abs() < 9.2e18).then_some(TimestampMs(ms as i64));
+    }
+    let instant: jiff::Timestamp = text.parse().ok()?;
+    Some(TimestampMs(instant.as_millisecond()))
+}
+
+fn parse_seconds(text: &str) -> Option<f64> {
+    if let Ok(seconds) = text.parse::<f64>() {
+        return (seconds.abs() < 9.2e9).then_some(seconds);
+    }
+    parse_duration(text).ok().map(|duration| duration.as_secs_f64())
+}
+
+/// Decodes a label name that a client escaped as `U__…` because it is not a plain word; anything
+/// else is returned as it is.
+pub(crate) fn unescape_label(name: &str) -> String {
+    let Some(escaped) = name.strip_prefix("U__") else { return name.to_owned() };
+    unescape(escaped).unwrap_or_else(|| name.to_owned())
+}
+
+/// `__` stands for `_`, `_2e_` for the character U+002E.
+fn unescape(escaped: &str) -> Option<String> {
+    let mut plain = String::new();
+    let mut rest = escaped;
+    while let Some(at) = rest.find('_') {
+        plain.push_str(&rest[..at]);
+        let tail = &rest[at + 1..];
+        let end = tail.find('_')?;
+        match &tail[..end] {
+            "" => plain.push('_'),
+            code if code.len() <= 6 => {
+                plain.push(char::from_u32(u32::from_str_radix(code, 16).ok()?)?);
+            }
+            _ => return None,
+        }
+        rest = &tail[end + 1..];
+    }
+    plain.push_str(rest);
+    Some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_seconds_or_rfc_3339() {
+        let cases = [
+            ("4", 4_000),
+            ("1.2345", 1_235),
+            ("1435781430.781", 1_435_781_430_781),
+            ("-1.5", -1_500),
+            ("2015-07-01T20:10:51.781Z", 1_435_781_451_781),
+            ("2015-07-01T22:10:51+02:00", 1_435_781_451_000),
+        ];
+        for (text, ms) in cases {
+            assert_eq!(parse_time(text), Some(TimestampMs(ms)), "{text}");
+        }
+        for wrong in ["", "soon", "NaN", "Inf", "1e30", "2015-07-01"] {
+            assert_eq!(parse_time(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn durations_are_seconds_or_in_prometheus_syntax() {
+        assert_eq!(parse_seconds("1.5"), Some(1.5));
+        assert_eq!(parse_seconds("1h30m"), Some(5_400.0));
+        assert_eq!(parse_seconds("-1"), Some(-1.0));
+        for wrong in ["", "1x", "NaN", "1e300"] {
+            assert_eq!(parse_seconds(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn escaped_label_names_are_decoded_and_others_left_alone() {
+        assert_eq!(unescape_label("U__http_2e_status"), "http.status");
+        assert_eq!(unescape_label("U__a__b_1f980_"), "a_b🦀");
+        assert_eq!(unescape_label("job"), "job");
+        for wrong in ["U__a_b", "U__a_zz_", "U__a_110000_", "U__a_0000000_"] {
+            assert_eq!(unescape_label(wrong), wrong);
+        }
+    }
+
+    #[test]
+    fn forms_repeat_names_and_refuse_what_does_not_decode() {
+        let mut params = Params::default();
+        params.add(b"match[]=a%7B%7D&match%5B%5D=b+c&x&y=").unwrap();
+        assert_eq!(params.all("match[]").collect::<Vec<_>>(), ["a{}", "b c"]);
+        assert_eq!(params.get("y"), None);
+        for wrong in [&b"a=%"[..], b"a=%4", b"a=%zz", b"a=%ff"] {
+            assert!(Params::default().add(wrong).is_err());
+        }
+    }
+}
