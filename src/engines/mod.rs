@@ -1,3 +1,4 @@
 //! The implementations of the ports, strangers to each other, sharing `kit`.
 
 pub mod kit;
+pub mod metrics;

@@ -24,6 +24,8 @@ pub const SCRAPES: &str = "belvedere_scrapes_total";
 pub const SCRAPE_DROPPED: &str = "belvedere_scrape_samples_dropped_total";
 /// Own log lines, spans and metrics that were lost, by signal and reason.
 pub const OWN_DROPPED: &str = "belvedere_own_telemetry_dropped_total";
+/// Damaged blocks that were met and left out, by signal.
+pub const STORAGE_DAMAGED: &str = "belvedere_storage_damaged_blocks_total";
 /// Allocated bytes on disk, by signal.
 pub const STORAGE_BYTES: &str = "belvedere_storage_bytes";
 /// Partitions that retention dropped, by signal.

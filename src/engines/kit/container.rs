@@ -41,7 +41,12 @@ impl Container {
         let database = opened.map_err(|error| {
             let text = format!("{}: {error}", path.display());
             match error {
-                redb::DatabaseError::Storage(redb::StorageError::Io(_)) => Error::internal(text),
+                redb::DatabaseError::Storage(redb::StorageError::Io(cause))
+                    // So redb calls a file that does not start as one of its own.
+                    if cause.kind() != std::io::ErrorKind::InvalidData =>
+                {
+                    Error::internal(text)
+                }
                 _ => Error::corrupt(text),
             }
         })?;

@@ -1,0 +1,193 @@
+//! Floats: most are short decimals that only look long in binary.
+
+use crate::base::error::{Error, Result};
+use crate::engines::metrics::codec::bytes::{Reader, put_float, put_varint};
+use crate::engines::metrics::codec::{integers, xor};
+
+const CONSTANT: u8 = 0;
+const DECIMAL: u8 = 1;
+const XOR: u8 = 2;
+const PLAIN: u8 = 3;
+
+/// Powers of ten that a float holds exactly.
+const POWERS: [f64; 16] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+
+/// Whole numbers up to here are exact floats.
+const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
+
+/// Appends `values`, of which there is at least one.
+pub(super) fn encode(values: &[f64], out: &mut Vec<u8>) {
+    let first = values.first().copied().unwrap_or(0.0);
+    if values.iter().all(|value| value.to_bits() == first.to_bits()) {
+        out.push(CONSTANT);
+        put_float(out, first);
+        return;
+    }
+    if let Some(exponent) = common_exponent(values) {
+        out.push(DECIMAL);
+        out.push(exponent);
+        encode_decimal(values, exponent, out);
+        return;
+    }
+    let start = out.len();
+    out.push(XOR);
+    xor::encode(values, out);
+    if out.len() - start > 1 + values.len() * 8 {
+        out.truncate(start);
+        out.push(PLAIN);
+        values.iter().for_each(|value| put_float(out, *value));
+    }
+}
+
+/// Reads `count` values, which the caller has bounded and which are at least one.
+pub(super) fn decode(bytes: &mut Reader<'_>, count: usize) -> Result<Vec<f64>> {
+    match bytes.byte()? {
+        CONSTANT => Ok(vec![bytes.float()?; count]),
+        DECIMAL => decode_decimal(bytes, count),
+        XOR => xor::decode(bytes, count),
+        PLAIN => (0..count).map(|_| bytes.float()).collect(),
+        other => Err(Error::corrupt(format!("unknown float codec {other}"))),
+    }
+}
+
+/// Returns the smallest exponent at which most values are whole; `None` when too many never are.
+fn common_exponent(values: &[f64]) -> Option<u8> {
+    let tolerated = values.len() / 8;
+    let mut exponent = 0;
+    let mut exceptions = 0;
+    for value in values {
+        match (exponent..POWERS.len()).find(|exponent| scaled(*value, *exponent).is_some()) {
+            Some(needed) => exponent = needed,
+            // It may be whole at a smaller exponent only; then it is an exception as well.
+            None => exceptions += 1,
+        }
+        if exceptions > tolerated {
+            return None;
+        }
+    }
+    let misfits = values.iter().filter(|value| scaled(**value, exponent).is_none()).count();
+    (misfits <= tolerated).then_some(exponent as u8)
+}
+
+/// Returns the whole number that gives back exactly these bits when divided by the power of ten.
+fn scaled(value: f64, exponent: usize) -> Option<i64> {
+    let whole = (value * POWERS[exponent]).round();
+    // Also false for NaN.
+    if whole.abs() <= LARGEST_WHOLE {
+        let whole = whole as i64;
+        return (unscaled(whole, exponent).to_bits() == value.to_bits()).then_some(whole);
+    }
+    None
+}
+
+fn unscaled(whole: i64, exponent: usize) -> f64 {
+    whole as f64 / POWERS[exponent]
+}
+
+/// Appends the number of exceptions, each one's distance to the one before and its bits, and the
+/// whole numbers, in which an exception repeats its neighbour.
+fn encode_decimal(values: &[f64], exponent: u8, out: &mut Vec<u8>) {
+    let exponent = usize::from(exponent);
+    let mut wholes = Vec::with_capacity(values.len());
+    let mut exceptions = Vec::new();
+    let first_whole = values.iter().find_map(|value| scaled(*value, exponent));
+    let mut last = first_whole.unwrap_or(0);
+    for (place, value) in values.iter().enumerate() {
+        match scaled(*value, exponent) {
+            Some(whole) => last = whole,
+            None => exceptions.push((place, *value)),
+        }
+        wholes.push(last);
+    }
+    put_varint(out, exceptions.len() as u64);
+    let mut before = 0;
+    for (place, value) in exceptions {
+        put_varint(out, (place - before) as u64);
+        put_float(out, value);
+        before = place;
+    }
+    integers::encode(&wholes, out);
+}
+
+fn decode_decimal(bytes: &mut Reader<'_>, count: usize) -> Result<Vec<f64>> {
+    let exponent = usize::from(bytes.byte()?);
+    if exponent >= POWERS.len() {
+        return Err(Error::corrupt(format!("a decimal exponent of {exponent}")));
+    }
+    let exception_count = bytes.count(count)?;
+    let mut exceptions = Vec::with_capacity(exception_count);
+    let mut place = 0_usize;
+    for _ in 0..exception_count {
+        place = place.saturating_add(bytes.count(count)?);
+        exceptions.push((place, bytes.float()?));
+    }
+    let wholes = integers::decode(bytes, count)?;
+    let mut values: Vec<_> = wholes.into_iter().map(|whole| unscaled(whole, exponent)).collect();
+    for (place, value) in exceptions {
+        *values.get_mut(place).ok_or_else(|| Error::corrupt("an exception has no place"))? = value;
+    }
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::sample::stale_nan;
+    use proptest::prelude::*;
+
+    fn size_of(values: &[f64]) -> usize {
+        let mut out = Vec::new();
+        encode(values, &mut out);
+        let mut bytes = Reader::new(&out);
+        let found = decode(&mut bytes, values.len()).unwrap();
+        let as_bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        assert_eq!(as_bits(&found), as_bits(values));
+        assert!(bytes.rest().is_empty());
+        out.len()
+    }
+
+    #[test]
+    fn decimals_and_counters_are_small_and_exact() {
+        let seconds: Vec<_> =
+            (0..480).map(|i| f64::from(i * 37 % 1_000 + i * 800) / 100.0).collect();
+        assert!(size_of(&seconds) < 480 * 3 / 2 + 20, "{}", size_of(&seconds));
+        let counter: Vec<_> = (0..480).map(|i| f64::from(i * 7 + i % 3)).collect();
+        assert!(size_of(&counter) < 480 / 2, "{}", size_of(&counter));
+        assert!(size_of(&[1.0; 480]) == 9);
+    }
+
+    #[test]
+    fn a_stale_marker_does_not_break_decimals() {
+        let mut values: Vec<_> = (0..64).map(|i| f64::from(i) / 10.0).collect();
+        let before = size_of(&values);
+        values[30] = stale_nan();
+        assert!(size_of(&values) <= before + 20, "{} after {before}", size_of(&values));
+        values[0] = -0.0;
+        size_of(&values);
+    }
+
+    #[test]
+    fn full_precision_never_costs_more_than_plain() {
+        let values: Vec<_> = (1..200_i32).map(|i| f64::from(i).sqrt().sin()).collect();
+        assert!(size_of(&values) <= 1 + 8 * values.len());
+        size_of(&[f64::NAN, f64::INFINITY, f64::from_bits(1), -0.0, 1e300]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bits_come_back(bits in prop::collection::vec(any::<u64>(), 1..200)) {
+            size_of(&bits.into_iter().map(f64::from_bits).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn decimals_come_back(wholes in prop::collection::vec(-1_000_000_000_i64..1_000_000_000, 1..200), exponent in 0_usize..9) {
+            size_of(&wholes.iter().map(|whole| unscaled(*whole, exponent)).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn hostile_bytes_are_an_error_or_floats(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode(&mut Reader::new(&bytes), 300);
+        }
+    }
+}

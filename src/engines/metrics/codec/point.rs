@@ -1,0 +1,100 @@
+//! What a series holds at an instant, and its chunks.
+
+use std::sync::Arc;
+
+use crate::base::error::{Error, Result};
+use crate::engines::metrics::codec::bytes::{Reader, put_varint};
+use crate::engines::metrics::codec::{floats, histograms, integers};
+use crate::model::histogram::Histogram;
+use crate::model::sample::{HistogramSample, Sample};
+use crate::model::time::TimestampMs;
+
+/// The most points of one chunk.
+pub(in crate::engines::metrics) const MAX_CHUNK_POINTS: usize = 4_096;
+
+/// A value at a point in time that knows its chunks.
+pub(in crate::engines::metrics) trait Point:
+    Clone + Send + Sync
+{
+    /// Returns milliseconds since the epoch.
+    fn at(&self) -> i64;
+
+    /// Returns whether both have the same value, bit by bit.
+    fn same_value(&self, other: &Self) -> bool;
+
+    /// Appends the values of `points`.
+    fn put_values(points: &[Self], out: &mut Vec<u8>);
+
+    /// Reads the values that belong to `times`.
+    fn read_values(bytes: &mut Reader<'_>, times: Vec<i64>) -> Result<Vec<Self>>;
+}
+
+/// Encodes 1 to [`MAX_CHUNK_POINTS`] points in time order as one chunk.
+pub(in crate::engines::metrics) fn encode<P: Point>(points: &[P], out: &mut Vec<u8>) {
+    debug_assert!((1..=MAX_CHUNK_POINTS).contains(&points.len()));
+    put_varint(out, points.len() as u64);
+    let times: Vec<_> = points.iter().map(Point::at).collect();
+    integers::encode(&times, out);
+    P::put_values(points, out);
+}
+
+/// Decodes one chunk.
+///
+/// # Errors
+/// `Corrupt` when the bytes are no chunk.
+pub(in crate::engines::metrics) fn decode<P: Point>(chunk: &[u8]) -> Result<Vec<P>> {
+    let mut bytes = Reader::new(chunk);
+    let count = bytes.count(MAX_CHUNK_POINTS)?;
+    if count == 0 {
+        return Err(Error::corrupt("an empty chunk"));
+    }
+    let times = integers::decode(&mut bytes, count)?;
+    let points = P::read_values(&mut bytes, times)?;
+    if !bytes.rest().is_empty() {
+        return Err(Error::corrupt("a chunk has bytes behind its end"));
+    }
+    Ok(points)
+}
+
+impl Point for Sample {
+    fn at(&self) -> i64 {
+        self.timestamp.0
+    }
+
+    fn same_value(&self, other: &Self) -> bool {
+        self.value.to_bits() == other.value.to_bits()
+    }
+
+    fn put_values(points: &[Self], out: &mut Vec<u8>) {
+        let values: Vec<_> = points.iter().map(|point| point.value).collect();
+        floats::encode(&values, out);
+    }
+
+    fn read_values(bytes: &mut Reader<'_>, times: Vec<i64>) -> Result<Vec<Self>> {
+        let values = floats::decode(bytes, times.len())?;
+        Ok(times.into_iter().zip(values).map(|(at, value)| Sample::new(at, value)).collect())
+    }
+}
+
+impl Point for HistogramSample {
+    fn at(&self) -> i64 {
+        self.timestamp.0
+    }
+
+    fn same_value(&self, other: &Self) -> bool {
+        self.histogram.same_bits(&other.histogram)
+    }
+
+    fn put_values(points: &[Self], out: &mut Vec<u8>) {
+        let values: Vec<&Histogram> = points.iter().map(|point| &*point.histogram).collect();
+        histograms::encode(&values, out);
+    }
+
+    fn read_values(bytes: &mut Reader<'_>, times: Vec<i64>) -> Result<Vec<Self>> {
+        let values: Vec<Arc<Histogram>> = histograms::decode(bytes, times.len())?;
+        let joined = times.into_iter().zip(values);
+        Ok(joined
+            .map(|(at, histogram)| HistogramSample { timestamp: TimestampMs(at), histogram })
+            .collect())
+    }
+}

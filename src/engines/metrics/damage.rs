@@ -1,0 +1,98 @@
+//! What could not be read: left out, said once, counted once.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use opentelemetry::metrics::Counter;
+use parking_lot::Mutex;
+
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::model::time::Day;
+use crate::telemetry::instruments;
+use crate::telemetry::names;
+
+/// The most damaged rows that are remembered by place; later ones are counted each time.
+const MAX_REMEMBERED: usize = 10_000;
+
+/// A damaged row: day, table and key.
+type Place = (Day, &'static str, Vec<u8>);
+
+/// The damaged rows that the engine has met.
+#[derive(Clone)]
+pub(super) struct Quarantine {
+    known: Arc<Mutex<BTreeSet<Place>>>,
+    counter: Counter<u64>,
+}
+
+impl Quarantine {
+    /// Starts with none.
+    pub(super) fn new() -> Self {
+        let counter = instruments::counter(
+            names::STORAGE_DAMAGED,
+            "Damaged blocks that were met and left out",
+        );
+        Quarantine { known: Arc::default(), counter }
+    }
+
+    /// Starts the notes of one operation.
+    pub(super) fn notes(&self) -> Damage {
+        Damage { quarantine: self.clone(), days: BTreeSet::new() }
+    }
+
+    /// Counts a file that was put aside as a whole.
+    pub(super) fn meet_file(&self, day: Day, error: &Error) {
+        self.meet((day, "file", Vec::new()), error);
+    }
+
+    /// Returns how many damaged rows were met.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.known.lock().len()
+    }
+
+    fn meet(&self, place: Place, error: &Error) {
+        let mut known = self.known.lock();
+        if known.contains(&place) {
+            return;
+        }
+        self.counter.add(1, &[opentelemetry::KeyValue::new("signal", "metrics")]);
+        tracing::error!(day = %place.0, table = place.1, key = ?place.2, %error, "damaged block left out");
+        if known.len() < MAX_REMEMBERED {
+            known.insert(place);
+        }
+    }
+}
+
+/// What one operation had to leave out.
+pub(super) struct Damage {
+    quarantine: Quarantine,
+    days: BTreeSet<Day>,
+}
+
+impl Damage {
+    /// Notes damaged bytes.
+    ///
+    /// # Errors
+    /// Gives `error` back when it is not about damaged bytes.
+    pub(super) fn note(
+        &mut self,
+        day: Day,
+        table: &'static str,
+        key: &[u8],
+        error: &Error,
+    ) -> Result<()> {
+        match error.kind() {
+            ErrorKind::Corrupt | ErrorKind::Unsupported => {}
+            _ => return Err(error.clone()),
+        }
+        self.quarantine.meet((day, table, key.to_vec()), error);
+        self.days.insert(day);
+        Ok(())
+    }
+
+    /// Returns what the caller should know.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let text = |day: &Day| format!("damaged metric blocks of {day} were left out");
+        self.days.iter().map(text).collect()
+    }
+}

@@ -1,0 +1,82 @@
+//! What a packed blob holds of one series in one window.
+//!
+//! ```text
+//! float chunk count, each chunk: first time (signed), last time less first, bytes behind length
+//! histogram chunk count, likewise
+//! ```
+//! A chunk holds up to 4,096 points.
+
+use crate::base::error::{Error, Result};
+use crate::engines::metrics::codec::bytes::{Reader, put_bytes, put_signed, put_varint};
+use crate::engines::metrics::codec::point::{MAX_CHUNK_POINTS, Point, decode, encode};
+use crate::engines::metrics::merge::Points;
+use crate::model::time::{TimeRange, TimestampMs};
+
+/// Encodes the points of one series in one window.
+pub(super) fn put_points(points: &Points) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_chunks(&points.floats, &mut out);
+    put_chunks(&points.histograms, &mut out);
+    out
+}
+
+/// Decodes the points inside `range`.
+///
+/// # Errors
+/// `Corrupt` when the bytes are no entry.
+pub(super) fn read_points(entry: &[u8], range: TimeRange<TimestampMs>) -> Result<Points> {
+    let mut bytes = Reader::new(entry);
+    let floats = read_chunks(&mut bytes, range)?;
+    let histograms = read_chunks(&mut bytes, range)?;
+    if !bytes.rest().is_empty() {
+        return Err(Error::corrupt("an entry has bytes behind its end"));
+    }
+    Ok(Points { floats, histograms })
+}
+
+fn put_chunks<P: Point>(points: &[P], out: &mut Vec<u8>) {
+    put_varint(out, points.len().div_ceil(MAX_CHUNK_POINTS) as u64);
+    for piece in points.chunks(MAX_CHUNK_POINTS) {
+        let first = piece.first().map_or(0, Point::at);
+        let last = piece.last().map_or(0, Point::at);
+        put_signed(out, first);
+        put_varint(out, last.wrapping_sub(first) as u64);
+        let mut chunk = Vec::new();
+        encode(piece, &mut chunk);
+        put_bytes(out, &chunk);
+    }
+}
+
+fn read_chunks<P: Point>(bytes: &mut Reader<'_>, range: TimeRange<TimestampMs>) -> Result<Vec<P>> {
+    let mut found = Vec::new();
+    for _ in 0..bytes.count(bytes.rest().len())? {
+        let first = bytes.signed()?;
+        let last = first.wrapping_add(bytes.varint()? as i64);
+        let chunk = bytes.bytes()?;
+        let own = TimeRange::new(TimestampMs(first), TimestampMs(last));
+        if own.overlaps(&range) {
+            let points: Vec<P> = decode(chunk)?;
+            let inside = points.into_iter().filter(|one| range.contains(TimestampMs(one.at())));
+            found.extend(inside);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::sample::Sample;
+
+    #[test]
+    fn only_the_range_is_read_back() {
+        let floats: Vec<_> = (0..10_000).map(|i| Sample::new(i * 10, i as f64)).collect();
+        let points = Points { floats, histograms: Vec::new() };
+        let entry = put_points(&points);
+        let all = read_points(&entry, TimeRange::<TimestampMs>::ALL).unwrap();
+        assert_eq!(all, points);
+        let some = TimeRange::new(TimestampMs(50_000), TimestampMs(50_020));
+        assert_eq!(read_points(&entry, some).unwrap().floats, points.floats[5_000..5_003]);
+        assert!(read_points(&entry[..entry.len() - 1], some).is_err());
+    }
+}

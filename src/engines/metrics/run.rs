@@ -1,0 +1,203 @@
+//! The points of one series in memory: frozen chunks, then the newest points as they came.
+
+use std::collections::BTreeSet;
+
+use crate::base::error::Result;
+use crate::engines::metrics::codec::point::{Point, decode, encode};
+use crate::engines::metrics::window::Window;
+
+/// Points of one frozen chunk; a chunk that late points grow is split at twice this.
+const FREEZE: usize = 64;
+
+/// Newest points that stay as they are, so that a slightly late one thaws nothing.
+const SLACK: usize = 16;
+
+/// Points of one type of one series in time order, one a timestamp.
+#[derive(Debug, Clone)]
+pub(super) struct Run<P> {
+    frozen: Vec<Frozen>,
+    tail: Vec<P>,
+}
+
+#[derive(Debug, Clone)]
+struct Frozen {
+    first: i64,
+    last: i64,
+    chunk: Box<[u8]>,
+}
+
+/// What became of a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Insert {
+    /// It is new.
+    New,
+    /// It was known, bit by bit.
+    Known,
+    /// Its timestamp holds another value.
+    Differs,
+}
+
+impl<P> Default for Run<P> {
+    fn default() -> Self {
+        Run { frozen: Vec::new(), tail: Vec::new() }
+    }
+}
+
+impl<P: Point> Run<P> {
+    /// Puts a point in its place.
+    ///
+    /// # Errors
+    /// `Corrupt` when a chunk in memory does not decode, which is a fault of the codec.
+    pub(super) fn insert(&mut self, point: P) -> Result<Insert> {
+        let at = point.at();
+        if self.last_frozen().is_some_and(|last| at <= last) {
+            return self.insert_frozen(point);
+        }
+        if self.tail.last().is_none_or(|last| last.at() < at) {
+            self.tail.push(point);
+            if self.tail.len() >= FREEZE + SLACK {
+                self.freeze();
+            }
+            return Ok(Insert::New);
+        }
+        Ok(insert_sorted(&mut self.tail, point))
+    }
+
+    /// Returns whether there is a point at `at`.
+    pub(super) fn holds(&self, at: i64) -> Result<bool> {
+        if self.is_empty() {
+            return Ok(false);
+        }
+        Ok(!self.within(at, at)?.is_empty())
+    }
+
+    /// Returns whether there is no point.
+    pub(super) fn is_empty(&self) -> bool {
+        self.frozen.is_empty() && self.tail.is_empty()
+    }
+
+    /// Returns the times of the first and the last point.
+    pub(super) fn bounds(&self) -> Option<(i64, i64)> {
+        let first = self.frozen.first().map(|chunk| chunk.first);
+        let last = self.frozen.last().map(|chunk| chunk.last);
+        Some((
+            first.or_else(|| self.tail.first().map(Point::at))?,
+            self.tail.last().map(Point::at).or(last)?,
+        ))
+    }
+
+    /// Returns the points from `start` to `end`, both included.
+    pub(super) fn within(&self, start: i64, end: i64) -> Result<Vec<P>> {
+        let mut found = Vec::new();
+        let from = self.frozen.partition_point(|chunk| chunk.last < start);
+        for frozen in self.frozen[from..].iter().take_while(|chunk| chunk.first <= end) {
+            let points: Vec<P> = decode(&frozen.chunk)?;
+            found.extend(points.into_iter().filter(|point| (start..=end).contains(&point.at())));
+        }
+        let from = self.tail.partition_point(|point| point.at() < start);
+        let to = self.tail.partition_point(|point| point.at() <= end);
+        found.extend_from_slice(self.tail.get(from..to).unwrap_or_default());
+        Ok(found)
+    }
+
+    /// Returns a copy that holds at least the points from `start` to `end` and shares nothing.
+    pub(super) fn copy(&self, start: i64, end: i64) -> Self {
+        let overlaps = |chunk: &&Frozen| chunk.last >= start && chunk.first <= end;
+        let from = self.tail.partition_point(|point| point.at() < start);
+        let to = self.tail.partition_point(|point| point.at() <= end);
+        Run {
+            frozen: self.frozen.iter().filter(overlaps).cloned().collect(),
+            tail: self.tail.get(from..to).unwrap_or_default().to_vec(),
+        }
+    }
+
+    /// Adds the windows in which there is a point.
+    ///
+    /// # Errors
+    /// `Corrupt` when a chunk in memory does not decode.
+    pub(super) fn windows(&self, found: &mut BTreeSet<Window>) -> Result<()> {
+        for frozen in &self.frozen {
+            let (first, last) = (Window::of(frozen.first), Window::of(frozen.last));
+            if first == last {
+                found.insert(first);
+            } else {
+                let points: Vec<P> = decode(&frozen.chunk)?;
+                found.extend(points.iter().map(|point| Window::of(point.at())));
+            }
+        }
+        found.extend(self.tail.iter().map(|point| Window::of(point.at())));
+        Ok(())
+    }
+
+    fn last_frozen(&self) -> Option<i64> {
+        self.frozen.last().map(|chunk| chunk.last)
+    }
+
+    fn freeze(&mut self) {
+        let chunk = Frozen::of(&self.tail[..FREEZE]);
+        self.frozen.push(chunk);
+        self.tail.drain(..FREEZE);
+    }
+
+    fn insert_frozen(&mut self, point: P) -> Result<Insert> {
+        let place = self.frozen.partition_point(|chunk| chunk.last < point.at());
+        let mut points: Vec<P> = decode(&self.frozen[place].chunk)?;
+        let outcome = insert_sorted(&mut points, point);
+        if outcome == Insert::New {
+            let pieces = if points.len() >= 2 * FREEZE { 2 } else { 1 };
+            let chunks = points.chunks(points.len().div_ceil(pieces)).map(Frozen::of);
+            self.frozen.splice(place..=place, chunks.collect::<Vec<_>>());
+        }
+        Ok(outcome)
+    }
+}
+
+impl Frozen {
+    /// Freezes points, of which there is at least one.
+    fn of<P: Point>(points: &[P]) -> Self {
+        let mut chunk = Vec::new();
+        encode(points, &mut chunk);
+        Frozen {
+            first: points.first().map_or(i64::MIN, Point::at),
+            last: points.last().map_or(i64::MIN, Point::at),
+            chunk: chunk.into_boxed_slice(),
+        }
+    }
+}
+
+fn insert_sorted<P: Point>(points: &mut Vec<P>, point: P) -> Insert {
+    match points.binary_search_by_key(&point.at(), Point::at) {
+        Ok(place) if points[place].same_value(&point) => Insert::Known,
+        Ok(_) => Insert::Differs,
+        Err(place) => {
+            points.insert(place, point);
+            Insert::New
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::sample::Sample;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn points_in_any_order_are_kept_once_and_sorted() {
+        let mut run = Run::default();
+        let mut wanted = BTreeMap::new();
+        for step in 0..2_000_i64 {
+            let at = (step * 7_919) % 1_500;
+            let outcome = run.insert(Sample::new(at, at as f64)).unwrap();
+            let known = wanted.insert(at, at as f64).is_some();
+            assert_eq!(outcome, if known { Insert::Known } else { Insert::New });
+        }
+        assert_eq!(run.insert(Sample::new(700, -1.0)).unwrap(), Insert::Differs);
+        let found: Vec<_> = run.within(i64::MIN, i64::MAX).unwrap();
+        assert_eq!(found.len(), 1_500);
+        assert!(found.iter().zip(&wanted).all(|(one, (at, _))| one.timestamp.0 == *at));
+        assert_eq!(run.within(100, 109).unwrap().len(), 10);
+        assert_eq!(run.bounds(), Some((0, 1_499)));
+        assert!(run.holds(3).unwrap() && !run.holds(1_500).unwrap());
+    }
+}
