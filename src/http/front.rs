@@ -12,6 +12,7 @@ use tower::util::MapRequestLayer;
 
 use crate::access::Authenticator;
 use crate::http::auth;
+use crate::http::compress;
 use crate::http::guard::{self, GuardPolicy};
 use crate::http::observe::{self, RequestInstruments};
 use crate::http::panic;
@@ -37,6 +38,7 @@ impl Front {
             .layer(middleware::from_fn_with_state(self.authenticator, auth::authenticate))
             .layer(middleware::from_fn_with_state(self.guard, guard::check))
             .layer(middleware::from_fn_with_state(self.instruments.clone(), panic::catch))
+            .layer(middleware::from_fn(compress::gzip))
             .layer(middleware::from_fn_with_state(self.instruments, observe::record));
         // Routing happens before a router's own layers, so the path is mended outside of it.
         let mended = MapRequestLayer::new(collapse_slashes).layer(routes);

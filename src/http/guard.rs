@@ -18,7 +18,8 @@ use crate::http::error::plain;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GuardPolicy {
     hosts: Vec<String>,
-    origins: Vec<Origin>,
+    /// With the path below which the origin is known; empty for every path.
+    origins: Vec<(String, Origin)>,
 }
 
 /// Scheme, host and port of a web page.
@@ -57,8 +58,17 @@ impl GuardPolicy {
     ///
     /// # Errors
     /// `InvalidInput` when it is none.
-    pub fn allow_origin(mut self, origin: &str) -> Result<Self> {
-        self.origins.push(Origin::parse(origin).ok_or_else(|| not_an_origin(origin))?);
+    pub fn allow_origin(self, origin: &str) -> Result<Self> {
+        self.allow_origin_below("", origin)
+    }
+
+    /// Adds an origin whose pages may send requests to `path`, such as `/mcp`, and below it.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is no origin.
+    pub fn allow_origin_below(mut self, path: &str, origin: &str) -> Result<Self> {
+        let known = Origin::parse(origin).ok_or_else(|| not_an_origin(origin))?;
+        self.origins.push((path.trim_end_matches('/').to_owned(), known));
         Ok(self)
     }
 
@@ -78,7 +88,7 @@ impl GuardPolicy {
         }
         let origin = text_of(headers, ORIGIN.as_str())?;
         if let Some(text) = origin {
-            if !self.knows_origin(text, &name, port) {
+            if !self.knows_origin(text, &name, port, uri.path()) {
                 return Err(forbidden(format!("requests from the origin {text:?} are refused")));
             }
         } else if text_of(headers, "sec-fetch-site")? == Some("cross-site") {
@@ -93,12 +103,16 @@ impl GuardPolicy {
 
     /// An origin is known when it is the very host and port the request went to (loopback names
     /// stand for each other), or when it was configured.
-    fn knows_origin(&self, text: &str, host: &str, port: Option<u16>) -> bool {
+    fn knows_origin(&self, text: &str, host: &str, port: Option<u16>, path: &str) -> bool {
         let Some(origin) = Origin::parse(text) else { return false };
         let default_port = if origin.scheme == "https" { 443 } else { 80 };
         let same_name = origin.host == host || (is_loopback(&origin.host) && is_loopback(host));
         let own = same_name && origin.port == port.unwrap_or(default_port);
-        own || self.origins.contains(&origin)
+        let configured = |(below, known): &(String, Origin)| {
+            let inside = path.strip_prefix(below.as_str());
+            *known == origin && inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        own || self.origins.iter().any(configured)
     }
 }
 
@@ -125,7 +139,7 @@ pub(crate) async fn check(
     match policy.check(request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(error) => {
-            tracing::warn!(error = error.message(), "request refused");
+            tracing::debug!(error = error.message(), "request refused");
             plain(&error)
         }
     }
@@ -240,6 +254,18 @@ mod tests {
         ] {
             assert!(!from(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_origin_of_one_path_is_foreign_to_the_others() {
+        let origin = "https://app.example.com";
+        let policy = GuardPolicy::loopback().allow_origin_below("/mcp", origin).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, "localhost".parse().unwrap());
+        headers.insert(ORIGIN, origin.parse().unwrap());
+        let from = |path| policy.check(&Uri::from_static(path), &headers).is_ok();
+        assert!(from("/mcp") && from("/mcp/x?y"));
+        assert!(!from("/mcpx") && !from("/") && !from("/api/v1/query"));
     }
 
     #[test]

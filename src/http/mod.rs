@@ -3,7 +3,7 @@
 //! In: a bound listener and an `axum::Router`. Out: the same routes behind limits, guards,
 //! authentication and counters; bodies within caps; plain-text errors. Requests pass, from the
 //! outside in: connection limits ([`listener`]), duplicate slashes ([`path`]), counting
-//! ([`observe`]), panics ([`panic`]), Host and Origin ([`guard`]), credentials ([`auth`]), and
+//! ([`observe`]), gzip for answers, panics ([`panic`]), Host and Origin ([`guard`]), credentials ([`auth`]), and
 //! then the door. Deliberately absent: routes, protocols' own error forms, who may do what
 //! (`access`).
 
@@ -12,6 +12,7 @@ pub mod listener;
 mod activity;
 pub mod path;
 pub mod observe;
+mod compress;
 pub mod panic;
 pub mod guard;
 pub mod auth;

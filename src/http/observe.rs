@@ -98,3 +98,31 @@ pub(crate) async fn record(
         .or_insert(axum::http::HeaderValue::from_static("nosniff"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::response::IntoResponse;
+    use axum::routing::get;
+    use axum::{Router, middleware};
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_route_is_the_one_in_code_and_never_what_was_sent() {
+        let tell = |request: Request, _: Next| async move { route_of(&request).into_response() };
+        let routes = Router::new()
+            .route("/label/{name}/values", get(|| async {}))
+            .layer(middleware::from_fn(tell));
+        for (path, expected) in
+            [("/label/secret/values", "/label/{name}/values"), ("/made/up", NO_ROUTE)]
+        {
+            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            let answer = routes.clone().oneshot(request).await.unwrap();
+            let told = answer.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(told, expected, "{path}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Compresses answers for clients that ask for gzip, while they are sent.
+
+use std::io::{self, Write};
+use std::pin::Pin;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures_util::{Stream, StreamExt, stream};
+
+/// Smaller answers fit into one packet anyway.
+const WORTH_BYTES: u64 = 1_400;
+/// The types whose answers are finite texts. (An event stream must arrive event by event.)
+const TEXTS: [&str; 4] = ["application/json", "application/x-ndjson", "text/plain", "text/html"];
+
+/// The layer.
+pub(crate) async fn gzip(request: Request, next: Next) -> Response {
+    let asked = accepts_gzip(request.headers());
+    let response = next.run(request).await;
+    if asked && is_worth_it(&response) { compressed(response) } else { response }
+}
+
+/// Whether `Accept-Encoding` names gzip without refusing it by `q=0`.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let texts = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    texts.flat_map(|text| text.split(',')).any(|choice| {
+        let (name, weight) = choice.split_once(';').unwrap_or((choice, ""));
+        let weight = weight.trim().strip_prefix("q=").map(str::parse::<f32>);
+        let refused = matches!(weight, Some(Ok(0.0)));
+        name.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
+}
+
+fn is_worth_it(response: &Response) -> bool {
+    let headers = response.headers();
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = content_type.and_then(|text| text.split(';').next()).unwrap_or("").trim();
+    // Elasticsearch's vendor types are JSON, too.
+    let is_text = TEXTS.contains(&media_type) || media_type.ends_with("+json");
+    let large = response.body().size_hint().exact().is_none_or(|bytes| bytes >= WORTH_BYTES);
+    is_text && large && !headers.contains_key(CONTENT_ENCODING)
+}
+
+fn compressed(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    parts.headers.remove(CONTENT_LENGTH);
+    parts.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    parts.headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+    let pieces = Pieces {
+        plain: Box::pin(body.into_data_stream()),
+        encoder: GzEncoder::new(Vec::new(), Compression::fast()),
+    };
+    Response::from_parts(parts, Body::from_stream(stream::try_unfold(Some(pieces), next_piece)))
+}
+
+/// What is left to be compressed.
+struct Pieces {
+    plain: Pin<Box<dyn Stream<Item = Result<Bytes, axum::Error>> + Send>>,
+    encoder: GzEncoder<Vec<u8>>,
+}
+
+/// Returns the next compressed piece with the rest; the last one has none.
+async fn next_piece(pieces: Option<Pieces>) -> io::Result<Option<(Bytes, Option<Pieces>)>> {
+    let Some(mut pieces) = pieces else { return Ok(None) };
+    while let Some(piece) = pieces.plain.next().await {
+        pieces.encoder.write_all(&piece.map_err(io::Error::other)?)?;
+        if !pieces.encoder.get_ref().is_empty() {
+            let ready = std::mem::take(pieces.encoder.get_mut());
+            return Ok(Some((Bytes::from(ready), Some(pieces))));
+        }
+    }
+    Ok(Some((Bytes::from(pieces.encoder.finish()?), None)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use axum::routing::get;
+    use axum::{Router, middleware};
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn ask(path: &str, accepts: &str) -> (Option<String>, Vec<u8>) {
+        let json = || [(CONTENT_TYPE, "application/vnd.elasticsearch+json;compatible-with=8")];
+        let parts = || (0..100).map(|part| Ok::<_, io::Error>(format!("{part:0>9999}")));
+        let events = || [(CONTENT_TYPE, "text/event-stream")];
+        let routes = Router::new()
+            .route("/small", get(move || async move { (json(), "{}") }))
+            .route("/large", get(move || async move { (json(), "x".repeat(9_999)) }))
+            .route(
+                "/parts",
+                get(move || async move { (json(), Body::from_stream(stream::iter(parts()))) }),
+            )
+            .route("/events", get(move || async move { (events(), "x".repeat(9_999)) }))
+            .layer(middleware::from_fn(gzip));
+        let request = Request::builder().uri(path).header(ACCEPT_ENCODING, accepts);
+        let answer = routes.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let encoding = answer.headers().get(CONTENT_ENCODING);
+        let encoding = encoding.map(|value| value.to_str().unwrap().to_owned());
+        (encoding, answer.into_body().collect().await.unwrap().to_bytes().to_vec())
+    }
+
+    fn inflated(bytes: &[u8]) -> String {
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(bytes).read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[tokio::test]
+    async fn large_texts_are_compressed_for_those_who_ask() {
+        let (encoding, bytes) = ask("/large", "deflate, gzip;q=0.8").await;
+        assert_eq!(encoding.as_deref(), Some("gzip"));
+        assert_eq!(inflated(&bytes), "x".repeat(9_999));
+        let (_, bytes) = ask("/parts", "gzip").await;
+        assert_eq!(inflated(&bytes).len(), 999_900);
+    }
+
+    #[tokio::test]
+    async fn small_texts_events_and_other_askers_get_it_plain() {
+        for (path, accepts) in
+            [("/small", "gzip"), ("/events", "gzip"), ("/large", ""), ("/large", "gzip;q=0")]
+        {
+            assert_eq!(ask(path, accepts).await.0, None, "{path} {accepts}");
+        }
+    }
+}
