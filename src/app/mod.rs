@@ -1,1 +1,25 @@
-//! Wiring and lifecycle.
+//! Wiring and lifecycle: the only room that names engines and front doors together.
+//!
+//! In: the checked configuration, a clock. Out: a running appliance that drains when it is told to
+//! stop. [`App::build`] is the one constructor; tests call it with their own clock, memory stores
+//! and port 0. Deliberately absent: anything a request does.
+
+mod telemetry;
+mod data_dir;
+mod endpoint;
+mod stores;
+mod upkeep;
+mod targets;
+mod own_routes;
+mod doors;
+mod listeners;
+mod signals;
+mod build;
+mod run;
+mod welcome;
+
+pub use build::{Addresses, App};
+pub use endpoint::Endpoint;
+pub use run::Reload;
+pub use signals::Signals;
+pub use telemetry::{Telemetry, install as install_telemetry};

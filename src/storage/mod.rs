@@ -21,3 +21,4 @@ pub mod query;
 pub mod receipt;
 pub mod state_store;
 pub mod trace_store;
+pub mod trace_rows;

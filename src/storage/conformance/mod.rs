@@ -5,3 +5,4 @@ pub mod metric;
 mod metric_keeps;
 mod metric_reads;
 mod metric_writes;
+pub mod trace;

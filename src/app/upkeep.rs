@@ -1,0 +1,157 @@
+//! What stores need from time to time: flush, retention, and numbers about themselves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Gauge};
+
+use crate::app::stores::OpenStores;
+use crate::base::clock::SharedClock;
+use crate::base::error::Result;
+use crate::base::size::ByteSize;
+use crate::base::task::TaskGroup;
+use crate::config::{Budget, Retention};
+use crate::storage::lifecycle::{Lifecycle, RetentionLimits};
+use crate::telemetry::{instruments, names};
+
+/// How often sizes are measured and retention is enforced.
+const ROUND: Duration = Duration::from_secs(30);
+/// Every so many rounds memory goes into files, which bounds the log and so the next start.
+const ROUNDS_PER_FLUSH: u32 = 4;
+
+/// Keeps the stores within their limits.
+pub(crate) struct Upkeep {
+    stores: OpenStores,
+    retention: Retention,
+    disk: ByteSize,
+    clock: SharedClock,
+    bytes: Gauge<f64>,
+    series: Gauge<f64>,
+    dropped: Counter<u64>,
+    failed: Counter<u64>,
+}
+
+impl Upkeep {
+    /// Prepares the upkeep of `stores`.
+    pub(crate) fn new(
+        stores: OpenStores,
+        retention: Retention,
+        budget: &Budget,
+        clock: SharedClock,
+    ) -> Self {
+        Upkeep {
+            stores,
+            retention,
+            disk: budget.disk,
+            clock,
+            bytes: instruments::gauge(names::STORAGE_BYTES, "Allocated bytes on disk, by signal."),
+            series: instruments::gauge(names::ACTIVE_SERIES, "Active series."),
+            dropped: instruments::counter(
+                names::RETENTION_DROPPED,
+                "Partitions that retention dropped, by signal.",
+            ),
+            failed: instruments::counter(
+                names::UPKEEP_FAILED,
+                "Runs of flush and retention that failed, by signal and task.",
+            ),
+        }
+    }
+
+    /// Runs in a task of `tasks` until the group stops.
+    pub(crate) fn start(self, tasks: &TaskGroup) {
+        let stop = tasks.stop_token();
+        tasks.spawn("upkeep", async move {
+            for round in 1_u32.. {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = self.clock.sleep(ROUND) => {}
+                }
+                if round % ROUNDS_PER_FLUSH == 0 {
+                    self.flush().await;
+                }
+                self.retain().await;
+            }
+        });
+    }
+
+    async fn flush(&self) {
+        for (signal, store) in self.stores.lifecycles() {
+            let flushed = store.flush().await;
+            self.check(signal, "flush", flushed);
+        }
+    }
+
+    async fn retain(&self) {
+        let stores = self.stores.lifecycles();
+        let sizes = stores.each_ref().map(|(_, store)| store.disk_bytes());
+        self.series.record(self.stores.metrics.stats().active_series as f64, &[]);
+        let kept = [self.retention.metrics, self.retention.logs, self.retention.traces];
+        for (index, (signal, store)) in stores.iter().enumerate() {
+            self.bytes.record(sizes[index] as f64, &[KeyValue::new("signal", *signal)]);
+            let limits = RetentionLimits {
+                oldest_ns: self.clock.now_ns().saturating_sub(nanos(kept[index])),
+                max_bytes: share(sizes, index, self.disk.0),
+            };
+            self.enforce(signal, store, limits).await;
+        }
+    }
+
+    async fn enforce(
+        &self,
+        signal: &'static str,
+        store: &Arc<dyn Lifecycle>,
+        limits: RetentionLimits,
+    ) {
+        let Some(dropped) = self.check(signal, "retention", store.enforce_retention(limits).await)
+        else {
+            return;
+        };
+        if !dropped.partitions.is_empty() {
+            let partitions = dropped.partitions.join(", ");
+            tracing::info!(signal, partitions, bytes = dropped.bytes, "retention dropped data");
+            let labels = [KeyValue::new("signal", signal)];
+            self.dropped.add(dropped.partitions.len() as u64, &labels);
+        }
+    }
+
+    fn check<T>(&self, signal: &'static str, task: &'static str, done: Result<T>) -> Option<T> {
+        match done {
+            Ok(value) => Some(value),
+            Err(error) => {
+                tracing::error!(signal, task, %error, "upkeep failed");
+                let labels = [KeyValue::new("signal", signal), KeyValue::new("task", task)];
+                self.failed.add(1, &labels);
+                None
+            }
+        }
+    }
+}
+
+fn nanos(span: Duration) -> i64 {
+    i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// Returns how many bytes the store may keep when all of them exceed the budget: every signal
+/// gives way in proportion to what it uses.
+fn share(sizes: [u64; 3], index: usize, budget: u64) -> Option<u64> {
+    let total: u64 = sizes.iter().sum();
+    if total <= budget {
+        return None;
+    }
+    let share = u128::from(sizes[index]) * u128::from(budget) / u128::from(total);
+    Some(u64::try_from(share).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_give_way_in_proportion_and_only_beyond_the_budget() {
+        assert_eq!(share([10, 20, 30], 1, 60), None);
+        assert_eq!(share([10, 20, 70], 2, 50), Some(35));
+        assert_eq!(share([0, 0, 100], 0, 50), Some(0));
+        assert_eq!(share([u64::MAX / 2, 0, 0], 0, 1 << 40), Some(1 << 40));
+    }
+}
