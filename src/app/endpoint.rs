@@ -52,8 +52,7 @@ impl Endpoint {
         let draft = directory.join(format!("{NAME}.draft"));
         // A draft of an earlier life might have other permissions.
         let _ = fs::remove_file(&draft);
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
         file.write_all(text.as_bytes())?;
         fs::rename(&draft, directory.join(NAME))?;
         Ok(())

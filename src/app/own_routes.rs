@@ -31,13 +31,10 @@ async fn root(headers: HeaderMap, request: Request) -> Response {
     if accepted.contains("text/html") && request.method() == Method::GET {
         return Redirect::temporary("/ui/").into_response();
     }
-    elasticsearch::info().await.into_response()
+    elasticsearch::info(headers).await
 }
 
-async fn reload_now(
-    State(reload): State<mpsc::Sender<ReloadRequest>>,
-    caller: Caller,
-) -> Response {
+async fn reload_now(State(reload): State<mpsc::Sender<ReloadRequest>>, caller: Caller) -> Response {
     if let Err(error) = caller.require(Scope::Admin) {
         return plain(&error);
     }

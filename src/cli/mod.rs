@@ -1,1 +1,54 @@
-//! The subcommands.
+//! The command line: what a person types, and what becomes of it.
+//!
+//! In: arguments and the environment. Out: data on standard output, everything else on standard
+//! error, and an exit code: 0 done, 1 failed, 2 wrong usage or configuration. Most commands are
+//! clients of a running appliance, which they find by `endpoint.json` in its data directory.
+//! Deliberately absent: what the commands do (`app`, `config`).
+
+mod arguments;
+mod outcome;
+mod settings;
+mod serve;
+mod check;
+mod endpoint;
+mod healthcheck;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::cli::arguments::{Arguments, Command, ConfigCommand};
+use crate::cli::outcome::Failure;
+
+/// Runs the command line of this process and returns its exit code.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            // When even this cannot be printed, nobody is there to be told.
+            let _ = error.print();
+            return if asked { ExitCode::SUCCESS } else { ExitCode::from(2) };
+        }
+    };
+    match dispatch(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            outcome::complain(&failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { settings, command } = arguments;
+    match command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::serve(&settings),
+        Command::Check { what } => check::check(&what),
+        Command::Config { what: ConfigCommand::Print } => check::print_config(&settings),
+        Command::Healthcheck { url } => healthcheck::healthcheck(&settings, url.as_deref()),
+        Command::Version => outcome::say(&format!("belvedere {}\n", env!("CARGO_PKG_VERSION"))),
+        Command::Completions { shell } => outcome::say(&arguments::completions(shell)),
+    }
+}

@@ -5,4 +5,5 @@
 //! storage.
 
 pub mod scrape;
+pub mod host;
 pub mod own;

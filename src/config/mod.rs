@@ -20,6 +20,7 @@ mod load;
 mod checked;
 mod print;
 
+pub use crate::telemetry::logging::{LogFormat, LogLevel};
 pub use address::{CompatDoor, CompatListener, parse_address};
 pub use checked::{Budget, Config, Global, Host, Listen, Mcp, Metrics, Retention, StorageKind};
 pub use fault::{Fault, Faults};

@@ -1,0 +1,244 @@
+//! From the configuration to an appliance that serves.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::access::{AccessRules, Authenticator, Scopes, Token, TokenDigest};
+use crate::app::data_dir::DataDir;
+use crate::app::doors::Doors;
+use crate::app::endpoint::Endpoint;
+use crate::app::listeners::{self, Bound, Served};
+use crate::app::own_routes::ReloadRequest;
+use crate::app::stores::OpenStores;
+use crate::app::targets::ScrapedTargets;
+use crate::app::telemetry::Telemetry;
+use crate::app::upkeep::Upkeep;
+use crate::app::welcome;
+use crate::base::clock::SharedClock;
+use crate::base::error::Result;
+use crate::base::shutdown::{Phase, Readiness};
+use crate::base::task::TaskGroup;
+use crate::collect::host;
+use crate::collect::own::{self, OwnTelemetry};
+use crate::collect::scrape::Scraper;
+use crate::config::{self, Config, StorageKind};
+use crate::http::front::Front;
+use crate::http::guard::GuardPolicy;
+use crate::http::listener::{self, ListenerLimits};
+use crate::http::observe::RequestInstruments;
+use crate::ingest::{Ingest, IngestLimits};
+use crate::model::time::TimestampMs;
+use crate::service::{ApplianceFacts, QueryLimits, ServiceParts, Services};
+
+/// A running appliance.
+pub struct App {
+    pub(crate) readiness: Readiness,
+    pub(crate) data_dir: DataDir,
+    pub(crate) stores: OpenStores,
+    pub(crate) scraper: Scraper,
+    /// What runs by itself: scrapes, host metrics, upkeep.
+    pub(crate) timers: TaskGroup,
+    /// Listeners and their connections.
+    pub(crate) servers: TaskGroup,
+    /// The appliance's own telemetry.
+    pub(crate) own: TaskGroup,
+    pub(crate) reloads: Option<mpsc::Receiver<ReloadRequest>>,
+    addresses: Addresses,
+    in_memory: bool,
+}
+
+/// Where the appliance answers, as URLs without a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    /// Everything.
+    pub http: String,
+    /// OTLP over HTTP; `None` when it is off.
+    pub otlp_http: Option<String>,
+    /// OTLP over gRPC; `None` when it is off.
+    pub otlp_grpc: Option<String>,
+}
+
+/// Wishes to reload that wait; further askers wait for their turn.
+const RELOADS: usize = 4;
+
+impl App {
+    /// Claims the data directory, binds, opens the stores, joins every room and serves. Needs a
+    /// runtime.
+    ///
+    /// # Errors
+    /// `Conflict` when another appliance has the directory, `Unavailable` when the main address is
+    /// taken, and those of the stores.
+    pub async fn build(config: Config, clock: SharedClock, telemetry: Telemetry) -> Result<Self> {
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
+        let data_dir = DataDir::claim(&config.data_dir)?;
+        let bound = listeners::bind(&config.listen).await?;
+        let addresses = addresses(&bound);
+        let stores = OpenStores::open(&config, &data_dir, Arc::clone(&clock)).await?;
+        let ingest = Ingest::new(stores.for_ingest(), ingest_limits(&config), Arc::clone(&clock));
+        let (timers, servers, own) = (TaskGroup::new(), TaskGroup::new(), TaskGroup::new());
+        let scraper = Scraper::new(ingest.clone(), Arc::clone(&clock), timers.clone())?;
+        let readiness = Readiness::new();
+        let (reload_sender, reloads) = mpsc::channel(RELOADS);
+        let doors = Doors {
+            services: services(&config, &stores, &scraper, Arc::clone(&clock)),
+            ingest: ingest.clone(),
+            clock: Arc::clone(&clock),
+            readiness: readiness.clone(),
+            metrics: telemetry.metrics.clone(),
+            reloads: reload_sender,
+        };
+        let token = local_token();
+        let front = front(&config, &token)?;
+        let instance = bound[0].address.to_string();
+        for Bound { served, socket, .. } in bound {
+            let router = doors.router(served, front.clone());
+            listener::serve(socket, router, ListenerLimits::default(), &servers);
+        }
+        if let Some(recorder) = telemetry.recorder {
+            let (ingest, clock) = (ingest.clone(), Arc::clone(&clock));
+            let interval = config.global.scrape_interval;
+            own::start(recorder, OwnTelemetry { ingest, clock, interval, instance }, &own);
+        }
+        if config.host.enabled {
+            host::start(ingest, Arc::clone(&clock), config.host.interval, &timers);
+        }
+        scraper.apply(&config.scrape);
+        Upkeep::new(stores.clone(), config.retention.clone(), &config.budget, clock).start(&timers);
+        endpoint(&addresses, token).write(data_dir.path())?;
+        readiness.set(Phase::Ready);
+        tracing::info!(http = addresses.http, "ready");
+        let (reloads, in_memory) = (Some(reloads), config.storage == StorageKind::Memory);
+        Ok(App {
+            readiness,
+            data_dir,
+            stores,
+            scraper,
+            timers,
+            servers,
+            own,
+            reloads,
+            addresses,
+            in_memory,
+        })
+    }
+
+    /// Returns where the appliance answers.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Returns what a person reads after the start: addresses and the next three steps.
+    pub fn welcome(&self) -> String {
+        welcome::text(&self.addresses, self.data_dir.path(), self.in_memory)
+    }
+}
+
+fn addresses(bound: &[Bound]) -> Addresses {
+    let url = |served| {
+        let found = bound.iter().find(|one| one.served == served);
+        found.map(|one| format!("http://{}", reachable(one.address)))
+    };
+    Addresses {
+        http: url(Served::All).unwrap_or_default(),
+        otlp_http: url(Served::OtlpHttp),
+        otlp_grpc: url(Served::OtlpGrpc),
+    }
+}
+
+/// A wildcard address is no place to connect to; loopback is one of its places.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if !address.ip().is_unspecified() {
+        return address;
+    }
+    let loopback: std::net::IpAddr = match address {
+        SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+        SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+    };
+    SocketAddr::new(loopback, address.port())
+}
+
+fn endpoint(addresses: &Addresses, token: String) -> Endpoint {
+    let Addresses { http, otlp_http, otlp_grpc } = addresses.clone();
+    Endpoint { http, otlp_http, otlp_grpc, pid: std::process::id(), token }
+}
+
+/// Makes the token of this life, which `endpoint.json` tells to its owner.
+fn local_token() -> String {
+    let bytes: [u8; 32] = rand::random();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn front(config: &Config, local: &str) -> Result<Front> {
+    let mut guard = GuardPolicy::loopback();
+    for host in &config.listen.allowed_hosts {
+        guard = guard.allow_host(host);
+    }
+    if let Some(url) = &config.external_url {
+        guard = guard.allow_external_url(url)?;
+    }
+    for origin in &config.mcp.allowed_origins {
+        guard = guard.allow_origin(origin)?;
+    }
+    let AccessRules { mut tokens, users, anonymous } = config.access.clone();
+    let digest = TokenDigest::of(local);
+    tokens.push(Token { name: "local".to_owned(), digest, scopes: Scopes::all() });
+    Ok(Front {
+        guard: Arc::new(guard),
+        authenticator: Authenticator::new(AccessRules { tokens, users, anonymous }),
+        instruments: RequestInstruments::new(),
+    })
+}
+
+/// A quarter of the memory may be filled by batches that are on their way in.
+fn ingest_limits(config: &Config) -> IngestLimits {
+    let usual = IngestLimits::default();
+    let in_flight = crate::base::size::ByteSize(config.budget.memory.0 / 4).min(usual.in_flight);
+    IngestLimits {
+        log_age: Some(config.retention.logs),
+        span_age: Some(config.retention.traces),
+        in_flight,
+        ..usual
+    }
+}
+
+fn services(
+    config: &Config,
+    stores: &OpenStores,
+    scraper: &Scraper,
+    clock: SharedClock,
+) -> Services {
+    let limits = QueryLimits {
+        timeout: config.budget.query_timeout,
+        samples: config.budget.query_samples,
+        lookback: config.metrics.lookback_delta,
+        ..QueryLimits::default()
+    };
+    let kept = crate::base::duration::format_duration(config.retention.metrics);
+    let directory = std::env::current_dir().unwrap_or_default();
+    let facts = ApplianceFacts {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        revision: String::new(),
+        started: TimestampMs(clock.now_ms()),
+        config: config::print(config),
+        flags: vec![
+            ("config.data-dir".to_owned(), config.data_dir.display().to_string()),
+            ("config.storage".to_owned(), config.storage.as_str().to_owned()),
+            ("log.level".to_owned(), config.log_level.as_str().to_owned()),
+        ],
+        retention: format!("{kept} or {}", config.budget.disk),
+        working_directory: directory.display().to_string(),
+    };
+    Services::new(ServiceParts {
+        metrics: Arc::clone(&stores.metrics),
+        logs: Arc::clone(&stores.logs),
+        traces: Arc::clone(&stores.traces),
+        limits,
+        clock,
+        facts,
+        targets: Arc::new(ScrapedTargets(scraper.clone())),
+    })
+}

@@ -1,0 +1,102 @@
+//! One router with every door, and the routers of the other listeners.
+
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::sync::mpsc;
+
+use crate::app::listeners::Served;
+use crate::app::own_routes::{self, ReloadRequest};
+use crate::base::clock::SharedClock;
+use crate::base::shutdown::Readiness;
+use crate::collect::own::OwnMetrics;
+use crate::config::CompatDoor;
+use crate::http::front::Front;
+use crate::ingest::Ingest;
+use crate::model::batch::MetricBatch;
+use crate::model::labels::Labels;
+use crate::protocols::elasticsearch::{self, ElasticsearchDoor};
+use crate::protocols::otlp::{self, OtlpState};
+use crate::protocols::prometheus::{self, ExpositionSource, PrometheusLimits, PrometheusState};
+use crate::service::Services;
+
+/// What the doors are made of.
+#[derive(Clone)]
+pub(crate) struct Doors {
+    /// Answers questions.
+    pub(crate) services: Services,
+    /// Takes data.
+    pub(crate) ingest: Ingest,
+    /// Tells the time.
+    pub(crate) clock: SharedClock,
+    /// Tells whether requests may be served.
+    pub(crate) readiness: Readiness,
+    /// Gives `/metrics`.
+    pub(crate) metrics: OwnMetrics,
+    /// Takes the wish to reload.
+    pub(crate) reloads: mpsc::Sender<ReloadRequest>,
+}
+
+/// The own instruments as Prometheus' door shows them.
+struct Exposition(OwnMetrics);
+
+impl ExpositionSource for Exposition {
+    fn snapshot(&self) -> MetricBatch {
+        self.0.read(&Labels::empty()).unwrap_or_else(|error| {
+            tracing::error!(%error, "own metrics cannot be read");
+            MetricBatch::default()
+        })
+    }
+}
+
+impl Doors {
+    /// Returns what a listener serves, behind `front`.
+    pub(crate) fn router(&self, served: Served, front: Front) -> Router {
+        let routes = match served {
+            Served::OtlpGrpc => otlp::grpc_routes(self.otlp()),
+            Served::OtlpHttp => otlp::routes(self.otlp()),
+            Served::Compat(CompatDoor::Elasticsearch) => {
+                self.elasticsearch().route("/", axum::routing::get(elasticsearch::info))
+            }
+            Served::All
+            | Served::Compat(
+                CompatDoor::Prometheus | CompatDoor::Jaeger | CompatDoor::JaegerCollector,
+            ) => self.all(),
+        };
+        front.before(routes)
+    }
+
+    /// Every door at its native root path, and the aliases for clients that want a base URL.
+    fn all(&self) -> Router {
+        Router::new()
+            .merge(own_routes::routes(self.reloads.clone()))
+            .merge(otlp::routes(self.otlp()))
+            .merge(otlp::grpc_routes(self.otlp()))
+            .merge(self.prometheus())
+            .merge(self.elasticsearch())
+            .nest("/prometheus", self.prometheus())
+            .nest("/elasticsearch", self.elasticsearch())
+    }
+
+    fn otlp(&self) -> OtlpState {
+        OtlpState::new(self.ingest.clone())
+    }
+
+    fn prometheus(&self) -> Router {
+        prometheus::routes(PrometheusState {
+            services: self.services.clone(),
+            ingest: self.ingest.clone(),
+            clock: Arc::clone(&self.clock),
+            readiness: self.readiness.clone(),
+            exposition: Arc::new(Exposition(self.metrics.clone())),
+            limits: PrometheusLimits::default(),
+        })
+    }
+
+    fn elasticsearch(&self) -> Router {
+        elasticsearch::routes(ElasticsearchDoor {
+            services: self.services.clone(),
+            ingest: self.ingest.clone(),
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! `serve`: runs the appliance until it is told to stop.
+
+use std::sync::Arc;
+
+use crate::app::{self, App};
+use crate::base::clock::SystemClock;
+use crate::cli::arguments::Settings;
+use crate::cli::outcome::{Failure, complain};
+
+/// Builds and runs the appliance.
+///
+/// # Errors
+/// Usage failures for the configuration; others when it cannot start or could not end cleanly.
+pub(crate) fn serve(settings: &Settings) -> Result<(), Failure> {
+    let config = settings.load()?;
+    let telemetry = app::install_telemetry(&config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("belvedere")
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
+    let reload = {
+        let settings = settings.clone();
+        Arc::new(move || settings.load().map_err(|failure| failure.message))
+    };
+    let ended = runtime.block_on(async {
+        let app = App::build(config, Arc::new(SystemClock), telemetry).await?;
+        complain(&app.welcome());
+        app.run(app::Signals::install()?, reload).await
+    });
+    // Blocking calls that are still under way must not keep the process alive.
+    runtime.shutdown_background();
+    Ok(ended?)
+}
