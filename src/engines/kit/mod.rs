@@ -5,6 +5,7 @@
 //! [`container`] is derived from it and says up to which record.
 //! Deliberately absent: samples, log lines, spans.
 
+pub mod bytes;
 pub mod disk;
 pub mod log;
 pub mod writer;

@@ -143,6 +143,17 @@ impl<A: Apply> Writer<A> {
     }
 }
 
+impl<A: Apply> Drop for Writer<A> {
+    /// Waits for the thread, so that nobody finds the engine's files still open.
+    fn drop(&mut self) {
+        self.entrance.queue.lock().take();
+        if let Some(thread) = self.thread.lock().take() {
+            // A panic of the thread was logged where it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
 /// Applies the records of a signal behind `after`, and returns how many and the last one.
 ///
 /// # Errors

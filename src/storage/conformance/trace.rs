@@ -247,6 +247,7 @@ async fn a_large_trace_is_whole(store: &dyn TraceStore) {
     let trace = store.trace(TraceId([7; 16])).await.unwrap().unwrap();
     assert_eq!(trace.spans.len(), 10_000);
     assert_eq!(trace.spans, spans);
+    assert!(trace.spans == spans);
 }
 
 async fn retention_drops_days_but_not_the_live_one(store: &dyn TraceStore) {
@@ -276,5 +277,7 @@ async fn everything_is_there_once_after_a_crash(subject: &dyn Subject) {
         store = reopened;
         let trace = store.trace(TraceId([1; 16])).await.unwrap().unwrap();
         assert_eq!(trace.spans, expected, "round {round}");
+        assert_eq!(trace.spans.len(), expected.len(), "round {round}");
+        assert!(trace.spans == expected, "round {round}");
     }
 }
