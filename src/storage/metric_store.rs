@@ -55,6 +55,10 @@ pub trait SeriesCursor: Send {
     }
 }
 
+/// The years 1 to 9999: what has a day with a name of ten letters.
+pub const KEEPABLE: TimeRange<TimestampMs> =
+    TimeRange { start: TimestampMs(-62_135_596_800_000), end: TimestampMs(253_402_300_799_999) };
+
 /// Stores samples by series and gives them back by matchers.
 ///
 /// * Duplicates: a point with the timestamp and bits of a known one is accepted and stored once; one
@@ -64,6 +68,7 @@ pub trait SeriesCursor: Send {
 ///   refused with `TooOld`. The window is measured from the newest point that the whole store held
 ///   before the batch; its older end belongs to it. Of one write the floats go before the
 ///   histograms, and a timestamp holds one point, whatever its type.
+/// * Times: points outside [`KEEPABLE`] are refused with `TooOld` and `TooFarInFuture`.
 /// * Exemplars are not counted in the receipt. Equal ones are stored once, those outside the window
 ///   or beyond an engine's bound for a series are dropped.
 /// * A batch is not a transaction for readers, but it is one for crashes: after a crash it is there

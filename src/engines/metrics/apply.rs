@@ -16,6 +16,7 @@ use crate::engines::metrics::record;
 use crate::model::batch::{MetricBatch, MetricMetadata};
 use crate::model::receipt::Receipt;
 use crate::model::time::{Day, TimestampMs};
+use crate::storage::metric_store::KEEPABLE;
 
 /// The most metric families that are remembered; further ones are ignored.
 const MAX_FAMILIES: usize = 100_000;
@@ -85,10 +86,8 @@ impl Shared {
         let head = self.places.read().active().clone();
         let mut head = head.write();
         let newest = self.newest.load(Ordering::Acquire);
-        let horizon = match newest {
-            i64::MIN => i64::MIN,
-            newest => newest.saturating_sub(self.out_of_order_window_ms),
-        };
+        // An empty store has no window yet.
+        let horizon = newest.saturating_sub(self.out_of_order_window_ms).max(KEEPABLE.start.0);
         let limits = Limits { horizon: TimestampMs(horizon), max_series: self.max_series };
         let mut receipt = Receipt::default();
         for (index, write) in batch.series.iter().enumerate() {
@@ -128,12 +127,12 @@ impl Shared {
     }
 }
 
-/// Returns the newest time of a batch, `i64::MIN` when it has no point.
+/// Returns the newest time of a batch that can be kept, `i64::MIN` when it has none.
 fn newest_of(batch: &MetricBatch) -> i64 {
     let floats = batch.series.iter().flat_map(|series| &series.samples).map(|one| one.timestamp.0);
     let histograms =
         batch.series.iter().flat_map(|series| &series.histograms).map(|one| one.timestamp.0);
-    floats.chain(histograms).max().unwrap_or(i64::MIN)
+    floats.chain(histograms).filter(|at| *at <= KEEPABLE.end.0).max().unwrap_or(i64::MIN)
 }
 
 impl Apply for Shared {

@@ -10,6 +10,7 @@ use crate::model::receipt::Receipt;
 use crate::model::reject::RejectReason;
 use crate::model::sample::{HistogramSample, Sample};
 use crate::model::time::{TimeRange, TimestampMs};
+use crate::storage::metric_store::KEEPABLE;
 
 /// Exemplars of one series that are kept of one window, and in memory; the oldest give way.
 pub(super) const MAX_EXEMPLARS: usize = 64;
@@ -79,29 +80,28 @@ impl Head {
         limits: Limits,
         receipt: &mut Receipt,
     ) -> Result<()> {
-        let horizon = limits.horizon;
-        let old = count_old(write, horizon);
-        if old > 0 {
-            let message = format!("{}: older than the out-of-order window", write.labels);
-            receipt.reject(index, old, RejectReason::TooOld, message);
-        }
-        let points = (write.samples.len() + write.histograms.len()) as u64;
-        let young_exemplar = write.exemplars.iter().any(|one| one.timestamp >= horizon);
-        if old == points && !young_exemplar {
+        let reject = |receipt: &mut Receipt, count, reason, text: &str| {
+            if count > 0 {
+                receipt.reject(index, count, reason, format!("{}: {text}", write.labels));
+            }
+        };
+        let late = count_points(write, |at| at > KEEPABLE.end);
+        reject(receipt, late, RejectReason::TooFarInFuture, "later than the year 9999");
+        let old = count_points(write, |at| at < limits.horizon);
+        reject(receipt, old, RejectReason::TooOld, "older than the out-of-order window");
+        let points = (write.samples.len() + write.histograms.len()) as u64 - late - old;
+        if points == 0 && !write.exemplars.iter().any(|one| limits.take(one.timestamp)) {
             return Ok(());
         }
         let Some(series) = self.series_of(write, limits.max_series) else {
-            let message = format!("{}: there are too many series", write.labels);
-            receipt.reject(index, points - old, RejectReason::LimitExceeded, message);
+            reject(receipt, points, RejectReason::LimitExceeded, "there are too many series");
             return Ok(());
         };
-        let differing = self.write_points(series, write, horizon)?;
-        receipt.accepted += points - old - differing;
-        if differing > 0 {
-            let message = format!("{}: another value at a known timestamp", write.labels);
-            receipt.reject(index, differing, RejectReason::DuplicateTimestamp, message);
-        }
-        self.series[series as usize].add_exemplars(write, horizon);
+        let differing = self.write_points(series, write, limits)?;
+        receipt.accepted += points - differing;
+        let text = "another value at a known timestamp";
+        reject(receipt, differing, RejectReason::DuplicateTimestamp, text);
+        self.series[series as usize].add_exemplars(write, limits);
         Ok(())
     }
 
@@ -122,7 +122,7 @@ impl Head {
         &mut self,
         series: SeriesRef,
         write: &SeriesWrite,
-        horizon: TimestampMs,
+        limits: Limits,
     ) -> Result<u64> {
         let own = &mut self.series[series as usize];
         let mut differing = 0;
@@ -135,20 +135,26 @@ impl Head {
             Insert::Known => {}
             Insert::Differs => differing += 1,
         };
-        for sample in write.samples.iter().filter(|one| one.timestamp >= horizon) {
+        for sample in write.samples.iter().filter(|one| limits.take(one.timestamp)) {
             count(sample.timestamp, own.insert_float(*sample)?);
         }
-        for sample in write.histograms.iter().filter(|one| one.timestamp >= horizon) {
+        for sample in write.histograms.iter().filter(|one| limits.take(one.timestamp)) {
             count(sample.timestamp, own.insert_histogram(sample)?);
         }
         Ok(differing)
     }
 }
 
-fn count_old(write: &SeriesWrite, horizon: TimestampMs) -> u64 {
+fn count_points(write: &SeriesWrite, of: impl Fn(TimestampMs) -> bool) -> u64 {
     let floats = write.samples.iter().map(|sample| sample.timestamp);
     let histograms = write.histograms.iter().map(|sample| sample.timestamp);
-    floats.chain(histograms).filter(|at| *at < horizon).count() as u64
+    floats.chain(histograms).filter(|at| of(*at)).count() as u64
+}
+
+impl Limits {
+    fn take(&self, at: TimestampMs) -> bool {
+        self.horizon <= at && at <= KEEPABLE.end
+    }
 }
 
 impl HeadSeries {
@@ -168,8 +174,8 @@ impl HeadSeries {
         self.histograms.get_or_insert_default().insert(sample.clone())
     }
 
-    fn add_exemplars(&mut self, write: &SeriesWrite, horizon: TimestampMs) {
-        for exemplar in write.exemplars.iter().filter(|one| one.timestamp >= horizon) {
+    fn add_exemplars(&mut self, write: &SeriesWrite, limits: Limits) {
+        for exemplar in write.exemplars.iter().filter(|one| limits.take(one.timestamp)) {
             add_exemplar(&mut self.exemplars, exemplar);
         }
         let surplus = self.exemplars.len().saturating_sub(MAX_EXEMPLARS);

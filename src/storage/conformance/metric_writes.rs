@@ -10,7 +10,7 @@ use crate::storage::conformance::metric::{
     NOON, OUT_OF_ORDER_WINDOW, Subject, append, bits, expect_floats, floats, full_histogram,
     histograms, labels, select_metric,
 };
-use crate::storage::metric_store::MetricStore;
+use crate::storage::metric_store::{KEEPABLE, MetricStore};
 
 pub(super) async fn run(subject: &dyn Subject) {
     every_bit_of_a_float_comes_back(subject).await;
@@ -24,6 +24,7 @@ pub(super) async fn run(subject: &dyn Subject) {
     points_older_than_the_window_are_refused_and_their_neighbours_kept(subject).await;
     the_window_counts_from_the_newest_point_before_the_batch(subject).await;
     late_points_join_what_was_flushed(subject).await;
+    times_without_a_day_are_refused_and_move_no_window(subject).await;
 }
 
 async fn write(store: &dyn MetricStore, series: Vec<SeriesWrite>) -> Receipt {
@@ -232,4 +233,21 @@ async fn late_points_join_what_was_flushed(subject: &dyn Subject) {
     store.flush().await.unwrap();
     expect_floats(&*store, "joined", &all).await;
     expect_floats(&*store, "untouched", &early).await;
+}
+
+async fn times_without_a_day_are_refused_and_move_no_window(subject: &dyn Subject) {
+    let store = subject.empty().await;
+    let series = labels("ends_of_time", []);
+    let at = [KEEPABLE.start, KEEPABLE.end].map(|at| at.0 - NOON);
+    let samples = [(at[0] - 1, 1.0), (at[0], 2.0), (at[1] + 1, 3.0)];
+    let receipt = write(&*store, vec![floats(&series, &samples)]).await;
+    assert_eq!(receipt.accepted, 1);
+    let mut refused = refusals(&receipt);
+    refused.sort();
+    assert_eq!(refused, [(0, 1, RejectReason::TooOld), (0, 1, RejectReason::TooFarInFuture)]);
+    store.flush().await.unwrap();
+    append(&*store, vec![floats(&series, &[(0, 5.0)])]).await;
+    append(&*store, vec![floats(&series, &[(at[1], 6.0)])]).await;
+    store.flush().await.unwrap();
+    expect_floats(&*store, "ends_of_time", &[(at[0], 2.0), (0, 5.0), (at[1], 6.0)]).await;
 }

@@ -20,7 +20,7 @@ use crate::model::sample::{HistogramSample, Sample};
 use crate::model::series::{LabelQuery, MetricStats, SeriesData, SeriesExemplars};
 use crate::model::time::{Day, TimeRange, TimestampMs, TimestampNs};
 use crate::storage::lifecycle::{Dropped, Lifecycle, RetentionLimits};
-use crate::storage::metric_store::{MetricStore, SelectQuery, SeriesBlock, SeriesCursor};
+use crate::storage::metric_store::{KEEPABLE, MetricStore, SelectQuery, SeriesBlock, SeriesCursor};
 
 /// Series of one block of a cursor.
 const BLOCK_SERIES: usize = 64;
@@ -88,14 +88,23 @@ impl State {
             .histograms
             .iter()
             .map(|sample| (sample.timestamp, Point::Histogram(Arc::clone(&sample.histogram))));
+        let (known_time, late): (Vec<_>, Vec<_>) =
+            floats.chain(histograms).partition(|(at, _)| *at <= KEEPABLE.end);
         let (fresh, old): (Vec<_>, Vec<_>) =
-            floats.chain(histograms).partition(|(at, _)| at.0 >= horizon);
+            known_time.into_iter().partition(|(at, _)| at.0 >= horizon);
+        if !late.is_empty() {
+            let message = format!("{}: later than the year 9999", write.labels);
+            receipt.reject(index, late.len() as u64, RejectReason::TooFarInFuture, message);
+        }
         if !old.is_empty() {
             let message = format!("{}: older than the out-of-order window", write.labels);
             receipt.reject(index, old.len() as u64, RejectReason::TooOld, message);
         }
-        let exemplars: Vec<_> =
-            write.exemplars.into_iter().filter(|one| one.timestamp.0 >= horizon).collect();
+        let exemplars: Vec<_> = write
+            .exemplars
+            .into_iter()
+            .filter(|one| one.timestamp.0 >= horizon && one.timestamp <= KEEPABLE.end)
+            .collect();
         if fresh.is_empty() && exemplars.is_empty() {
             return;
         }
@@ -174,7 +183,8 @@ impl MetricStore for MemoryMetricStore {
         let mut state = self.state.write();
         state.check_open()?;
         let window = self.out_of_order_window_ms;
-        let horizon = state.newest.map_or(i64::MIN, |newest| newest.0.saturating_sub(window));
+        let newest = state.newest.map_or(i64::MIN, |newest| newest.0);
+        let horizon = newest.saturating_sub(window).max(KEEPABLE.start.0);
         let mut receipt = Receipt::default();
         for (index, write) in batch.series.into_iter().enumerate() {
             state.write(index, write, horizon, &mut receipt);

@@ -132,13 +132,16 @@ fn pack(residuals: &[i64], out: &mut Vec<u8>) {
 /// Returns the width with the fewest bits in total, exceptions included, and that total.
 fn best_width(numbers: &[u64]) -> (u32, u64) {
     let mut of_length = [0_u64; 65];
+    let mut longest = 0;
     for number in numbers {
-        of_length[bits(*number) as usize] += 1;
+        let length = bits(*number);
+        of_length[length as usize] += 1;
+        longest = longest.max(length);
     }
     let mut best = (64, u64::MAX);
-    for width in 0..=64_u32 {
+    for width in 0..=longest {
         let mut cost = u64::from(width) * numbers.len() as u64;
-        for length in width + 1..=64 {
+        for length in width + 1..=longest {
             let high_bytes = u64::from((length - width).div_ceil(7));
             cost += of_length[length as usize] * (8 + 8 * high_bytes);
         }
