@@ -50,15 +50,14 @@ impl<P: Point> Run<P> {
     /// `Corrupt` when a chunk in memory does not decode, which is a fault of the codec.
     pub(super) fn insert(&mut self, point: P) -> Result<Insert> {
         let at = point.at();
+        // Every point of the tail is newer than every frozen one, which need not be looked at then.
+        let newest = self.tail.last().map(Point::at).or_else(|| self.last_frozen());
+        if newest.is_none_or(|newest| newest < at) {
+            self.push(point);
+            return Ok(Insert::New);
+        }
         if self.last_frozen().is_some_and(|last| at <= last) {
             return self.insert_frozen(point);
-        }
-        if self.tail.last().is_none_or(|last| last.at() < at) {
-            self.tail.push(point);
-            if self.tail.len() >= FREEZE + SLACK {
-                self.freeze();
-            }
-            return Ok(Insert::New);
         }
         Ok(insert_sorted(&mut self.tail, point))
     }
@@ -133,10 +132,17 @@ impl<P: Point> Run<P> {
         self.frozen.last().map(|chunk| chunk.last)
     }
 
-    fn freeze(&mut self) {
-        let chunk = Frozen::of(&self.tail[..FREEZE]);
-        self.frozen.push(chunk);
-        self.tail.drain(..FREEZE);
+    /// Adds the newest point, and freezes the oldest ones of a full tail.
+    fn push(&mut self, point: P) {
+        if self.tail.len() == self.tail.capacity() {
+            let room = self.tail.len().clamp(4, FREEZE + SLACK);
+            self.tail.reserve_exact(room.min((FREEZE + SLACK).saturating_sub(room).max(4)));
+        }
+        self.tail.push(point);
+        if self.tail.len() >= FREEZE + SLACK {
+            self.frozen.push(Frozen::of(&self.tail[..FREEZE]));
+            self.tail.drain(..FREEZE);
+        }
     }
 
     fn insert_frozen(&mut self, point: P) -> Result<Insert> {

@@ -24,10 +24,9 @@ pub(super) fn encode(values: &[f64], out: &mut Vec<u8>) {
         put_float(out, first);
         return;
     }
-    if let Some(exponent) = common_exponent(values) {
+    if let Some(decimal) = Decimal::of(values) {
         out.push(DECIMAL);
-        out.push(exponent);
-        encode_decimal(values, exponent, out);
+        decimal.put(out);
         return;
     }
     let start = out.len();
@@ -51,31 +50,65 @@ pub(super) fn decode(bytes: &mut Reader<'_>, count: usize) -> Result<Vec<f64>> {
     }
 }
 
-/// Returns the smallest exponent at which most values are whole; `None` when too many never are.
-fn common_exponent(values: &[f64]) -> Option<u8> {
-    let tolerated = values.len() / 8;
-    let mut exponent = 0;
-    let mut exceptions = 0;
-    for value in values {
-        match (exponent..POWERS.len()).find(|exponent| scaled(*value, *exponent).is_some()) {
-            Some(needed) => exponent = needed,
-            // It may be whole at a smaller exponent only; then it is an exception as well.
-            None => exceptions += 1,
-        }
-        if exceptions > tolerated {
-            return None;
+/// Floats as whole numbers divided by one power of ten.
+struct Decimal {
+    exponent: usize,
+    /// One a float; an exception repeats its neighbour.
+    wholes: Vec<i64>,
+    /// Place and value of what is no short decimal.
+    exceptions: Vec<(usize, f64)>,
+}
+
+impl Decimal {
+    /// Finds the smallest exponent at which all but an eighth are whole; `None` when there is none.
+    fn of(values: &[f64]) -> Option<Self> {
+        let tolerated = values.len() / 8;
+        let mut exponent = 0;
+        'exponents: loop {
+            let mut wholes = Vec::with_capacity(values.len());
+            let mut exceptions = Vec::new();
+            for (place, value) in values.iter().enumerate() {
+                if let Some(whole) = scaled(*value, exponent) {
+                    wholes.push(whole);
+                    continue;
+                }
+                let larger =
+                    (exponent + 1..POWERS.len()).find(|larger| scaled(*value, *larger).is_some());
+                if let Some(larger) = larger {
+                    exponent = larger;
+                    continue 'exponents;
+                }
+                exceptions.push((place, *value));
+                if exceptions.len() > tolerated {
+                    return None;
+                }
+                wholes.push(wholes.last().copied().unwrap_or(0));
+            }
+            return Some(Decimal { exponent, wholes, exceptions });
         }
     }
-    let misfits = values.iter().filter(|value| scaled(**value, exponent).is_none()).count();
-    (misfits <= tolerated).then_some(exponent as u8)
+
+    /// Appends the exponent, the number of exceptions, each one's distance to the one before and
+    /// its bits, and the whole numbers.
+    fn put(self, out: &mut Vec<u8>) {
+        out.push(self.exponent as u8);
+        put_varint(out, self.exceptions.len() as u64);
+        let mut before = 0;
+        for (place, value) in self.exceptions {
+            put_varint(out, (place - before) as u64);
+            put_float(out, value);
+            before = place;
+        }
+        integers::encode(&self.wholes, out);
+    }
 }
 
 /// Returns the whole number that gives back exactly these bits when divided by the power of ten.
 fn scaled(value: f64, exponent: usize) -> Option<i64> {
-    let whole = (value * POWERS[exponent]).round();
+    let near = value * POWERS[exponent];
     // Also false for NaN.
-    if whole.abs() <= LARGEST_WHOLE {
-        let whole = whole as i64;
+    if near.abs() <= LARGEST_WHOLE {
+        let whole = (near + 0.5_f64.copysign(near)) as i64;
         return (unscaled(whole, exponent).to_bits() == value.to_bits()).then_some(whole);
     }
     None
@@ -83,31 +116,6 @@ fn scaled(value: f64, exponent: usize) -> Option<i64> {
 
 fn unscaled(whole: i64, exponent: usize) -> f64 {
     whole as f64 / POWERS[exponent]
-}
-
-/// Appends the number of exceptions, each one's distance to the one before and its bits, and the
-/// whole numbers, in which an exception repeats its neighbour.
-fn encode_decimal(values: &[f64], exponent: u8, out: &mut Vec<u8>) {
-    let exponent = usize::from(exponent);
-    let mut wholes = Vec::with_capacity(values.len());
-    let mut exceptions = Vec::new();
-    let first_whole = values.iter().find_map(|value| scaled(*value, exponent));
-    let mut last = first_whole.unwrap_or(0);
-    for (place, value) in values.iter().enumerate() {
-        match scaled(*value, exponent) {
-            Some(whole) => last = whole,
-            None => exceptions.push((place, *value)),
-        }
-        wholes.push(last);
-    }
-    put_varint(out, exceptions.len() as u64);
-    let mut before = 0;
-    for (place, value) in exceptions {
-        put_varint(out, (place - before) as u64);
-        put_float(out, value);
-        before = place;
-    }
-    integers::encode(&wholes, out);
 }
 
 fn decode_decimal(bytes: &mut Reader<'_>, count: usize) -> Result<Vec<f64>> {
