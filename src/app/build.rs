@@ -75,6 +75,8 @@ impl App {
             tracing::warn!("{warning}");
         }
         let data_dir = DataDir::claim(&config.data_dir)?;
+        // A life that was killed could not take its file back.
+        Endpoint::remove(data_dir.path());
         let bound = listeners::bind(&config.listen).await?;
         let addresses = addresses(&bound);
         let stores = OpenStores::open(&config, &data_dir, Arc::clone(&clock)).await?;

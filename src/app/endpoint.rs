@@ -58,10 +58,13 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Removes the file: nobody is there any more.
+    /// Removes the file, if it is there: nobody answers any more.
     pub(crate) fn remove(directory: &Path) {
-        if let Err(error) = fs::remove_file(directory.join(NAME)) {
-            tracing::warn!(%error, "cannot remove endpoint.json");
+        match fs::remove_file(directory.join(NAME)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(%error, "cannot remove endpoint.json");
+            }
+            _ => {}
         }
     }
 }

@@ -88,7 +88,9 @@ impl App {
                 Err(_) => late.push(signal),
             }
         }
-        self.stores.close_shared().await?;
+        if let Err(error) = self.stores.close_log().await {
+            failed = Some(error.context("closing the log"));
+        }
         Endpoint::remove(self.data_dir.path());
         if let Some(error) = failed {
             return Err(error);

@@ -1,11 +1,17 @@
 //! Opens the stores.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::app::data_dir::DataDir;
 use crate::base::clock::SharedClock;
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::config::{Config, StorageKind};
+use crate::engines::kit::EngineContext;
+use crate::engines::kit::disk::{Disk, RealDisk};
+use crate::engines::kit::log::{Log, LogOptions};
+use crate::engines::metrics::{self, MetricOptions};
+use crate::engines::traces::TraceEngine;
 use crate::ingest::Stores;
 use crate::storage::lifecycle::Lifecycle;
 use crate::storage::log_store::LogStore;
@@ -24,19 +30,27 @@ pub(crate) struct OpenStores {
     pub(crate) logs: Arc<dyn LogStore>,
     /// Keeps traces.
     pub(crate) traces: Arc<dyn TraceStore>,
+    /// The log below the engines; `None` in memory.
+    log: Option<Log>,
 }
 
 impl OpenStores {
     /// Opens the stores, recovering what an earlier life left in the log.
     ///
     /// # Errors
-    /// `Corrupt`, `Unavailable` and `Internal` from the engines.
-    pub(crate) async fn open(config: &Config, _dir: &DataDir, clock: SharedClock) -> Result<Self> {
-        if config.storage == StorageKind::Disk {
-            tracing::warn!("the engines on disk are not joined yet: data is kept in memory");
-        }
+    /// `Corrupt`, `Unavailable`, `Unsupported` and `Internal` from log and engines.
+    pub(crate) async fn open(config: &Config, dir: &DataDir, clock: SharedClock) -> Result<Self> {
         match config.storage {
-            StorageKind::Memory | StorageKind::Disk => Ok(OpenStores::in_memory(config, clock)),
+            StorageKind::Memory => Ok(OpenStores::in_memory(config, clock)),
+            StorageKind::Disk => {
+                let (config, dir) = (config.clone(), dir.path().to_owned());
+                // Recovery reads files; the runtime's threads are for those who wait.
+                let opening =
+                    tokio::task::spawn_blocking(move || OpenStores::on_disk(&config, &dir, clock));
+                opening
+                    .await
+                    .map_err(|error| Error::internal(format!("opening the stores: {error}")))?
+            }
         }
     }
 
@@ -45,7 +59,34 @@ impl OpenStores {
             metrics: Arc::new(MemoryMetricStore::new(config.metrics.out_of_order_window)),
             logs: Arc::new(MemoryLogStore::new()),
             traces: Arc::new(MemoryTraceStore::new(clock)),
+            log: None,
         }
+    }
+
+    fn on_disk(config: &Config, dir: &Path, clock: SharedClock) -> Result<Self> {
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let log = Log::open(Arc::clone(&disk), &dir.join("wal"), LogOptions::default())?;
+        for repair in log.repairs() {
+            tracing::warn!(%repair, "the log was repaired");
+        }
+        let context = |name: &str| EngineContext {
+            log: log.clone(),
+            disk: Arc::clone(&disk),
+            dir: dir.join(name),
+            clock: Arc::clone(&clock),
+        };
+        let options = MetricOptions {
+            out_of_order_window: config.metrics.out_of_order_window,
+            max_active_series: usize::try_from(config.metrics.max_active_series)
+                .unwrap_or(usize::MAX),
+        };
+        tracing::warn!("the engine of logs is not joined yet: they are kept in memory");
+        Ok(OpenStores {
+            metrics: Arc::new(metrics::Engine::open(context("metrics"), options)?),
+            logs: Arc::new(MemoryLogStore::new()),
+            traces: Arc::new(TraceEngine::open(context("traces"))?),
+            log: Some(log),
+        })
     }
 
     /// Returns the stores as `ingest` takes them.
@@ -66,11 +107,18 @@ impl OpenStores {
         ]
     }
 
-    /// Closes what the stores share, after them.
+    /// Returns the allocated bytes of the log.
+    pub(crate) fn log_bytes(&self) -> u64 {
+        self.log.as_ref().map_or(0, Log::disk_bytes)
+    }
+
+    /// Closes the log, after the stores.
     ///
     /// # Errors
     /// `Unavailable` when the disk refuses.
-    pub(crate) async fn close_shared(&self) -> Result<()> {
-        Ok(())
+    pub(crate) async fn close_log(&self) -> Result<()> {
+        let Some(log) = self.log.clone() else { return Ok(()) };
+        let closing = tokio::task::spawn_blocking(move || log.close());
+        closing.await.map_err(|error| Error::internal(format!("closing the log: {error}")))?
     }
 }

@@ -86,12 +86,14 @@ impl Upkeep {
         let stores = self.stores.lifecycles();
         let sizes = stores.each_ref().map(|(_, store)| store.disk_bytes());
         self.series.record(self.stores.metrics.stats().active_series as f64, &[]);
+        let log = [KeyValue::new("signal", "log")];
+        self.bytes.record(self.stores.log_bytes() as f64, &log);
         let kept = [self.retention.metrics, self.retention.logs, self.retention.traces];
         for (index, (signal, store)) in stores.iter().enumerate() {
             self.bytes.record(sizes[index] as f64, &[KeyValue::new("signal", *signal)]);
             let limits = RetentionLimits {
                 oldest_ns: self.clock.now_ns().saturating_sub(nanos(kept[index])),
-                max_bytes: share(sizes, index, self.disk.0),
+                max_bytes: share(sizes, index, self.disk.0.saturating_sub(self.stores.log_bytes())),
             };
             self.enforce(signal, store, limits).await;
         }
