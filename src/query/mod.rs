@@ -2,3 +2,4 @@
 
 pub mod lucene;
 pub mod aggregate;
+pub mod promql;

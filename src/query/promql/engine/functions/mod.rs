@@ -1,0 +1,181 @@
+//! Function calls, each handed to the family it belongs to.
+
+mod rate;
+pub(super) mod extended;
+mod instant_rate;
+mod over_time;
+mod regression;
+mod count;
+mod math;
+mod date;
+mod label;
+mod sort;
+mod classic;
+mod native;
+mod info;
+
+use crate::base::error::{Error, Result};
+use crate::model::labels::Labels;
+use crate::query::promql::ast::{Call, Kind, Node, ValueType};
+use crate::query::promql::engine::binary::{go_max, go_min};
+use crate::query::promql::engine::column::{Column, Grid, Mapped, Sink};
+use crate::query::promql::engine::context::Evaluation;
+use crate::query::promql::engine::windows::{RangeFunction, Ranged, absent_column};
+
+/// Returns the range function of this name.
+fn range_function(name: &str) -> Option<RangeFunction> {
+    rate::function(name)
+        .or_else(|| instant_rate::function(name))
+        .or_else(|| over_time::function(name))
+        .or_else(|| regression::function(name))
+        .or_else(|| count::function(name))
+}
+
+impl Evaluation {
+    /// Evaluates a function whose result is an instant vector.
+    pub(super) async fn call(
+        &self,
+        call: &Call,
+        node: &Node,
+        grid: Grid,
+        sink: &mut (dyn Sink + '_),
+    ) -> Result<()> {
+        let name = call.function.name;
+        if let Some(function) = range_function(name) {
+            return self.range_call(call, function, grid, sink).await;
+        }
+        if let Some(change) = math::function(name) {
+            let mut mapped = Mapped { inner: sink, change: math::each_float(change) };
+            return self.vector(argument(call, 0)?, grid, &mut mapped).await;
+        }
+        if let Some(part) = date::function(name) {
+            return self.date(call, part, grid, sink).await;
+        }
+        match name {
+            "absent_over_time" => self.absent_over_time(argument(call, 0)?, grid, sink).await,
+            "absent" => {
+                let argument = argument(call, 0)?;
+                let columns = self.gather(argument, grid).await?;
+                let absent = absent_column(&columns, argument, grid);
+                self.emit(absent.into_iter().collect(), sink).await
+            }
+            "vector" => {
+                let mut column = Column::empty(Labels::empty(), 0);
+                column.floats = self.scalar(argument(call, 0)?, grid).await?;
+                self.emit(vec![column], sink).await
+            }
+            "timestamp" => self.timestamp(argument(call, 0)?, grid, sink).await,
+            "clamp" | "clamp_min" | "clamp_max" | "round" => self.bounded(call, grid, sink).await,
+            "label_replace" => self.label_replace(call, grid, sink).await,
+            "label_join" => self.label_join(call, grid, sink).await,
+            "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc" => {
+                self.sort(call, node, grid, sink).await
+            }
+            "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => {
+                self.histogram_estimate(call, grid, sink).await
+            }
+            "histogram_count" | "histogram_sum" | "histogram_avg" | "histogram_stddev"
+            | "histogram_stdvar" => {
+                let mut mapped = Mapped { inner: sink, change: native::each_histogram(name) };
+                self.vector(argument(call, 0)?, grid, &mut mapped).await
+            }
+            "info" => self.info(call, grid, sink).await,
+            other => Err(Error::unsupported(format!("function {other}() is not supported"))),
+        }
+    }
+
+    async fn range_call(
+        &self,
+        call: &Call,
+        function: RangeFunction,
+        grid: Grid,
+        sink: &mut (dyn Sink + '_),
+    ) -> Result<()> {
+        let mut scalars = Vec::new();
+        let mut matrix = None;
+        let mut scalar_span = None;
+        for argument in &call.arguments {
+            if argument.value_type() == ValueType::Matrix {
+                matrix = Some(argument);
+            } else {
+                scalar_span.get_or_insert(argument.span);
+                scalars.push(self.scalar(argument, grid).await?);
+            }
+        }
+        let Some(argument) = matrix else {
+            return Err(Error::internal("a range function without a range vector"));
+        };
+        let name = call.function.name;
+        regression::check(name, &scalars)?;
+        let scalar_span = scalar_span.unwrap_or(argument.span);
+        let ranged = Ranged { name, function, argument, scalars, scalar_span };
+        self.ranged(ranged, grid, sink).await
+    }
+
+    /// Evaluates a function whose result is a scalar.
+    pub(super) async fn scalar_call(&self, call: &Call, grid: Grid) -> Result<Vec<f64>> {
+        let constant = |value: f64| Ok(vec![value; grid.steps]);
+        let seconds = |milliseconds: i64| milliseconds as f64 / 1000.0;
+        match call.function.name {
+            "pi" => constant(std::f64::consts::PI),
+            "start" => constant(seconds(self.query.start)),
+            "end" => constant(seconds(self.query.end)),
+            "range" => constant(seconds(self.query.end - self.query.start)),
+            "step" if self.query.start == self.query.end => constant(0.0),
+            "step" => constant(seconds(self.query.step)),
+            "time" => Ok((0..grid.steps).map(|step| seconds(grid.at(step))).collect()),
+            "min_of" | "max_of" => {
+                let left = self.scalar(argument(call, 0)?, grid).await?;
+                let right = self.scalar(argument(call, 1)?, grid).await?;
+                let pick = if call.function.name == "min_of" { go_min } else { go_max };
+                Ok(left.into_iter().zip(right).map(|(left, right)| pick(left, right)).collect())
+            }
+            "scalar" => {
+                let columns = self.gather(argument(call, 0)?, grid).await?;
+                let only = |step| {
+                    let mut floats = columns.iter().filter_map(|column| column.float(step));
+                    match (floats.next(), floats.next()) {
+                        (Some(value), None) => value,
+                        _ => f64::NAN,
+                    }
+                };
+                Ok((0..grid.steps).map(only).collect())
+            }
+            other => Err(Error::unsupported(format!("function {other}() is not supported"))),
+        }
+    }
+
+    async fn timestamp(
+        &self,
+        argument: &Node,
+        grid: Grid,
+        sink: &mut (dyn Sink + '_),
+    ) -> Result<()> {
+        if let Kind::Selector(selector) = &argument.bare().kind {
+            return self.select_timestamps(selector, grid, sink).await;
+        }
+        let change = move |column: &mut Column| {
+            column.drop_name = true;
+            for step in 0..grid.steps {
+                if column.present(step) {
+                    column.floats[step] = grid.at(step) as f64 / 1000.0;
+                }
+            }
+            column.histograms = Vec::new();
+            Ok(())
+        };
+        self.vector(argument, grid, &mut Mapped { inner: sink, change }).await
+    }
+}
+
+fn argument(call: &Call, index: usize) -> Result<&Node> {
+    call.arguments.get(index).ok_or_else(|| Error::internal("an argument is missing"))
+}
+
+/// Returns the text of an argument.
+fn text(call: &Call, index: usize) -> Result<&str> {
+    match &argument(call, index)?.bare().kind {
+        Kind::Text(text) => Ok(text),
+        _ => Err(Error::internal("the argument is no text")),
+    }
+}

@@ -1,0 +1,185 @@
+//! Answers queries. An evaluation is a tree of operators that push blocks of columns to the operator
+//! above: selectors stream blocks from the store, functions change columns in passing, aggregations
+//! fold them at once, and only operators that must see everything gather.
+//!
+//! In: a checked tree and instants. Out: an answer with its notes. Every block is a point where the
+//! evaluation can be cancelled (drop the future) and where others may run.
+
+mod column;
+mod sums;
+mod notes;
+mod context;
+mod evaluate;
+mod select;
+mod windows;
+mod subquery;
+mod binary;
+mod aggregate;
+mod functions;
+mod answer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::model::answer::{Answer, Value};
+use crate::model::time::TimestampMs;
+use crate::query::promql::ast::{Expr, Kind, ValueType};
+use crate::query::promql::engine::column::{Column, Grid};
+use crate::query::promql::engine::context::{Budget, Evaluation, QueryTimes};
+use crate::query::promql::engine::notes::Notes;
+use crate::storage::metric_store::MetricStore;
+
+pub(in crate::query::promql) use crate::query::promql::engine::notes::general;
+pub(in crate::query::promql) use crate::query::promql::engine::sums::Sum;
+
+/// How queries are answered.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// How far a selector looks back for a sample.
+    pub lookback: Duration,
+    /// How many samples one query may hold at a time.
+    pub max_samples: u64,
+    /// Distance of a subquery's instants when it names none.
+    pub default_subquery_interval: Duration,
+    /// After this the query ends with `Timeout`.
+    pub timeout: Duration,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        EngineOptions {
+            lookback: Duration::from_secs(300),
+            max_samples: 50_000_000,
+            default_subquery_interval: Duration::from_secs(60),
+            timeout: Duration::from_secs(120),
+        }
+    }
+}
+
+/// The most steps of one range query.
+const MAX_STEPS: i64 = 11_000;
+
+/// Answers queries from one store. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    store: Arc<dyn MetricStore>,
+    options: EngineOptions,
+}
+
+impl Engine {
+    /// Builds an engine over `store`.
+    pub fn new(store: Arc<dyn MetricStore>, options: EngineOptions) -> Self {
+        Engine { store, options }
+    }
+
+    /// Answers a query at one instant.
+    ///
+    /// # Errors
+    /// `InvalidInput` when the data contradicts the query, `Unsupported` for what is not built,
+    /// `LimitExceeded` past the sample budget, `Timeout`, and those of the store. Dropping the
+    /// future cancels the query.
+    pub async fn instant(&self, expr: &Expr, time: TimestampMs) -> Result<Answer> {
+        let query = QueryTimes { start: time.0, end: time.0, step: 0 };
+        self.within_time(self.answer_instant(expr, query)).await
+    }
+
+    /// Answers a query at every `step` from `start` to `end`, both included.
+    ///
+    /// # Errors
+    /// As [`Engine::instant`]; `InvalidInput` also for a step of zero, more than 11,000 steps, or
+    /// an expression that is neither scalar nor instant vector.
+    pub async fn range(
+        &self,
+        expr: &Expr,
+        start: TimestampMs,
+        end: TimestampMs,
+        step: Duration,
+    ) -> Result<Answer> {
+        let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX);
+        if step == 0 {
+            let message = "zero or negative query resolution step widths are not accepted. Try a positive integer";
+            return Err(Error::invalid(message));
+        }
+        if end.0.saturating_sub(start.0) / step > MAX_STEPS {
+            let message = "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)";
+            return Err(Error::invalid(message));
+        }
+        let of = expr.root.value_type();
+        if of != ValueType::Scalar && of != ValueType::Vector {
+            let of = of.documented();
+            let message = format!(
+                "invalid expression type \"{of}\" for range query, must be Scalar or instant Vector"
+            );
+            return Err(Error::invalid(message));
+        }
+        let query = QueryTimes { start: start.0, end: end.0, step };
+        self.within_time(self.answer_range(expr, query)).await
+    }
+
+    async fn within_time(&self, answer: impl Future<Output = Result<Answer>>) -> Result<Answer> {
+        match tokio::time::timeout(self.options.timeout, answer).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let message = "query timed out in expression evaluation";
+                Err(Error::new(ErrorKind::Timeout, message))
+            }
+        }
+    }
+
+    fn evaluation(&self, query: QueryTimes) -> Evaluation {
+        Evaluation {
+            store: Arc::clone(&self.store),
+            options: self.options.clone(),
+            query,
+            budget: Budget::new(self.options.max_samples),
+            notes: Notes::default(),
+        }
+    }
+
+    async fn answer_instant(&self, expr: &Expr, query: QueryTimes) -> Result<Answer> {
+        let evaluation = self.evaluation(query);
+        let root = expr.root.bare();
+        let at = TimestampMs(query.start);
+        let grid = Grid::instant(query.start);
+        let value = match root.value_type() {
+            ValueType::Text => {
+                let Kind::Text(text) = &root.kind else {
+                    return Err(Error::internal("only literals are texts"));
+                };
+                Value::Str(text.clone(), at)
+            }
+            ValueType::Scalar => {
+                let values = evaluation.scalar(root, grid).await?;
+                Value::Scalar(values.first().copied().unwrap_or(f64::NAN), at)
+            }
+            ValueType::Vector => {
+                let columns = evaluation.gather(root, grid).await?;
+                Value::Vector(answer::vector(columns, at, answer::keeps_order(root))?)
+            }
+            ValueType::Matrix => {
+                Value::Matrix(answer::sorted(evaluation.matrix(root, query.start).await?)?)
+            }
+        };
+        Ok(finish(value, &evaluation, expr))
+    }
+
+    async fn answer_range(&self, expr: &Expr, query: QueryTimes) -> Result<Answer> {
+        let evaluation = self.evaluation(query);
+        let grid = Grid::range(query.start, query.end, query.step);
+        let columns = if expr.root.value_type() == ValueType::Scalar {
+            let mut column = Column::empty(crate::model::labels::Labels::empty(), 0);
+            column.floats = evaluation.scalar(&expr.root, grid).await?;
+            vec![column]
+        } else {
+            evaluation.gather(&expr.root, grid).await?
+        };
+        let value = Value::Matrix(answer::matrix(columns, grid)?);
+        Ok(finish(value, &evaluation, expr))
+    }
+}
+
+fn finish(value: Value, evaluation: &Evaluation, expr: &Expr) -> Answer {
+    let (warnings, infos) = evaluation.notes.texts(&expr.text);
+    Answer { value, warnings, infos }
+}

@@ -1,0 +1,27 @@
+//! PromQL of Prometheus 3.14: reading queries, and answering them from a [`MetricStore`].
+//!
+//! In: query text with an instant, or a range and a step. Out: an [`Answer`] with its warnings and
+//! infos, each with the place it speaks of.
+//!
+//! It knows no protocol, no permission and no wall clock: evaluation times are parameters.
+//! What it does not know yet it refuses by name with `Unsupported`.
+//!
+//! [`MetricStore`]: crate::storage::metric_store::MetricStore
+//! [`Answer`]: crate::model::answer::Answer
+
+pub mod position;
+mod token;
+mod lexer;
+mod unquote;
+pub mod signature;
+pub mod ast;
+mod parser;
+mod types;
+mod printer;
+mod histogram;
+mod engine;
+
+pub use crate::query::promql::ast::Expr;
+pub use crate::query::promql::engine::{Engine, EngineOptions};
+pub use crate::query::promql::parser::parse;
+pub use crate::query::promql::position::ParseError;
