@@ -74,7 +74,7 @@ pub struct LogPage {
 pub struct FieldType {
     /// The field.
     pub field: LogField,
-    /// What its values are; mixed values are text.
+    /// What its values are; whole and other numbers together are numbers, other mixtures text.
     pub kind: FieldKind,
 }
 

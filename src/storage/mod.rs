@@ -13,6 +13,8 @@
 
 pub mod conformance;
 pub mod lifecycle;
+pub mod log_eval;
+pub mod log_fields;
 pub mod log_filter;
 pub mod log_store;
 pub mod memory;

@@ -1,6 +1,9 @@
 //! One suite a port. An implementation calls it from its own tests with a way to make an empty
 //! store, and passes it whole.
 
+pub mod log;
+mod log_filters;
+mod log_keeps;
 pub mod metric;
 mod metric_keeps;
 mod metric_reads;

@@ -1,4 +1,4 @@
-//! Logs in a map by position, with an index by id.
+//! Logs in two maps: records by place, places by index and id.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,34 +10,20 @@ use crate::model::batch::{LogBatch, LogOp};
 use crate::model::cut::Cut;
 use crate::model::log::LogRecord;
 use crate::model::log_filter::LogField;
-use crate::model::log_query::{
-    Direction, FieldKind, FieldType, IndexSummary, LogHit, LogOutcome, LogPage, LogPosition,
-    LogReceipt, LogSearch, LogSelect, index_matches,
-};
 use crate::model::reject::RejectReason;
-use crate::model::resource::AttrValue;
 use crate::model::time::{Day, TimestampNs};
 use crate::storage::lifecycle::{Dropped, Lifecycle, RetentionLimits};
-use crate::storage::log_store::{LogStore, LogVisitor};
-use crate::storage::memory::log_match::LogMatcher;
+use crate::storage::log_eval::CompiledFilter;
+use crate::storage::log_fields::FieldTypes;
+use crate::storage::log_store::{
+    Direction, FieldType, IndexSummary, LogHit, LogOutcome, LogPage, LogPosition, LogReceipt,
+    LogSearch, LogSelect, LogStore, LogVisitor, index_matches,
+};
 
 /// A [`LogStore`] that keeps everything in memory until the process ends or retention drops it.
 #[derive(Default)]
 pub struct MemoryLogStore {
     state: RwLock<State>,
-}
-
-#[derive(Default)]
-struct State {
-    closed: bool,
-    sequence: u64,
-    records: BTreeMap<LogPosition, Stored>,
-    ids: HashMap<(String, String), LogPosition>,
-}
-
-struct Stored {
-    version: u64,
-    record: LogRecord,
 }
 
 impl MemoryLogStore {
@@ -46,120 +32,113 @@ impl MemoryLogStore {
         MemoryLogStore::default()
     }
 
-    fn read<T>(&self, answer: impl FnOnce(&State) -> T) -> Result<T> {
+    fn hits(&self, select: &LogSelect) -> Result<Vec<LogHit>> {
+        let filter = CompiledFilter::new(&select.filter)?;
         let state = self.state.read();
-        if state.closed { Err(closed()) } else { Ok(answer(&state)) }
+        state.check_open()?;
+        let chosen = |hit: &&LogHit| {
+            select.range.contains(hit.position.timestamp)
+                && index_matches(&select.indices, &hit.record.index)
+                && filter.matches(&hit.record)
+        };
+        Ok(state.records.values().filter(chosen).cloned().collect())
     }
 }
 
-fn closed() -> Error {
-    Error::new(ErrorKind::Unavailable, "the log store is closed")
+#[derive(Default)]
+struct State {
+    closed: bool,
+    sequence: u64,
+    records: BTreeMap<LogPosition, LogHit>,
+    places: HashMap<(String, String), LogPosition>,
 }
 
 impl State {
-    fn put(&mut self, record: LogRecord, replace: bool) -> std::result::Result<LogOutcome, String> {
+    fn check_open(&self) -> Result<()> {
+        if self.closed {
+            return Err(Error::new(ErrorKind::Unavailable, "the log store is closed"));
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, op: LogOp) -> std::result::Result<LogOutcome, (RejectReason, String)> {
+        match op {
+            LogOp::Put { record, replace } => self.put(*record, replace),
+            LogOp::Delete { index, id } => {
+                let Some(old) = self.places.remove(&(index, id.clone())) else {
+                    let message = format!("{id}: there is no such document");
+                    return Err((RejectReason::Missing, message));
+                };
+                let version = self.records.remove(&old).map_or(1, |hit| hit.version + 1);
+                self.sequence += 1;
+                Ok(LogOutcome::Deleted(self.sequence, version))
+            }
+        }
+    }
+
+    fn put(
+        &mut self,
+        record: LogRecord,
+        replace: bool,
+    ) -> std::result::Result<LogOutcome, (RejectReason, String)> {
         let key = (record.index.clone(), record.id.clone());
-        let known = self.ids.get(&key).copied();
-        if known.is_some() && !replace {
-            return Err(format!("[{}]: version conflict, document already exists", record.id));
+        let old = self.places.get(&key).copied();
+        if old.is_some() && !replace {
+            let message = format!("{}: the document exists already", record.id);
+            return Err((RejectReason::Conflict, message));
         }
         self.sequence += 1;
-        let sequence = self.sequence;
-        let older = known.and_then(|position| self.records.remove(&position));
-        let version = older.map_or(1, |stored| stored.version + 1);
-        let position = LogPosition { timestamp: record.timestamp, sequence };
-        self.ids.insert(key, position);
-        self.records.insert(position, Stored { version, record });
+        let position = LogPosition { timestamp: record.timestamp, sequence: self.sequence };
+        let replaced = old.and_then(|old| self.records.remove(&old));
+        let version = replaced.map_or(1, |hit| hit.version + 1);
+        self.records.insert(position, LogHit { position, version, record });
+        self.places.insert(key, position);
         Ok(match version {
-            1 => LogOutcome::Created(sequence),
-            version => LogOutcome::Updated(sequence, version),
+            1 => LogOutcome::Created(self.sequence),
+            version => LogOutcome::Updated(self.sequence, version),
         })
     }
-
-    fn delete(&mut self, index: String, id: String) -> Option<LogOutcome> {
-        let position = self.ids.remove(&(index, id))?;
-        let removed = self.records.remove(&position)?;
-        self.sequence += 1;
-        Some(LogOutcome::Deleted(self.sequence, removed.version + 1))
-    }
-
-    fn matching<'a>(
-        &'a self,
-        select: &'a LogSelect,
-        matcher: &'a LogMatcher,
-    ) -> impl DoubleEndedIterator<Item = (&'a LogPosition, &'a Stored)> {
-        let range = select.range;
-        let first = LogPosition { timestamp: range.start, sequence: 0 };
-        let last = LogPosition { timestamp: range.end, sequence: u64::MAX };
-        let all = (first <= last).then(|| self.records.range(first..=last));
-        all.into_iter().flatten().filter(move |(_, stored)| {
-            index_matches(&select.indices, &stored.record.index) && matcher.matches(&stored.record)
-        })
-    }
-}
-
-fn hit(position: LogPosition, stored: &Stored) -> LogHit {
-    LogHit { position, version: stored.version, record: stored.record.clone() }
 }
 
 #[async_trait]
 impl LogStore for MemoryLogStore {
     async fn append(&self, batch: LogBatch) -> Result<LogReceipt> {
         let mut state = self.state.write();
-        if state.closed {
-            return Err(closed());
-        }
-        let mut receipt = LogReceipt::default();
+        state.check_open()?;
+        let mut answer = LogReceipt::default();
         for (index, op) in batch.ops.into_iter().enumerate() {
-            let (reason, done) = match op {
-                LogOp::Put { record, replace } => {
-                    (RejectReason::Conflict, state.put(*record, replace))
-                }
-                LogOp::Delete { index, id } => {
-                    let missing = format!("[{id}]: not found");
-                    (RejectReason::Missing, state.delete(index, id).ok_or(missing))
-                }
-            };
-            match done {
+            answer.outcomes.push(match state.apply(op) {
                 Ok(outcome) => {
-                    receipt.receipt.accepted += 1;
-                    receipt.outcomes.push(outcome);
+                    answer.receipt.accepted += 1;
+                    outcome
                 }
-                Err(message) => {
-                    receipt.receipt.reject(index, 1, reason, message);
-                    receipt.outcomes.push(LogOutcome::Rejected);
+                Err((reason, message)) => {
+                    answer.receipt.reject(index, 1, reason, message);
+                    LogOutcome::Rejected
                 }
-            }
+            });
         }
-        Ok(receipt)
+        Ok(answer)
     }
 
     async fn search(&self, search: LogSearch) -> Result<LogPage> {
-        let matcher = LogMatcher::new(&search.select.filter)?;
-        self.read(|state| {
-            let mut page = LogPage::default();
-            let mut see = |(position, stored): (&LogPosition, &Stored)| {
-                page.total += 1;
-                let behind = search.after.is_none_or(|after| match search.direction {
-                    Direction::Forward => *position > after,
-                    Direction::Backward => *position < after,
-                });
-                if behind && page.hits.len() < search.limit {
-                    page.hits.push(hit(*position, stored));
-                }
-            };
-            let matching = state.matching(&search.select, &matcher);
-            match search.direction {
-                Direction::Forward => matching.for_each(&mut see),
-                Direction::Backward => matching.rev().for_each(&mut see),
-            }
-            page
-        })
+        let mut hits = self.hits(&search.select)?;
+        let total = hits.len() as u64;
+        if search.direction == Direction::Backward {
+            hits.reverse();
+        }
+        if let Some(after) = search.after {
+            hits.retain(|hit| match search.direction {
+                Direction::Forward => hit.position > after,
+                Direction::Backward => hit.position < after,
+            });
+        }
+        hits.truncate(search.limit);
+        Ok(LogPage { hits, total, warnings: Vec::new() })
     }
 
     async fn count(&self, select: LogSelect) -> Result<u64> {
-        let matcher = LogMatcher::new(&select.filter)?;
-        self.read(|state| state.matching(&select, &matcher).count() as u64)
+        Ok(self.hits(&select)?.len() as u64)
     }
 
     async fn scan(
@@ -168,123 +147,69 @@ impl LogStore for MemoryLogStore {
         fields: Vec<LogField>,
         mut visitor: Box<dyn LogVisitor>,
     ) -> Result<Box<dyn LogVisitor>> {
-        let matcher = LogMatcher::new(&select.filter)?;
-        self.read(|state| {
-            for (position, stored) in state.matching(&select, &matcher) {
-                let values: Vec<_> =
-                    fields.iter().map(|field| field.value_of(&stored.record)).collect();
-                if !visitor.visit(*position, &values) {
-                    break;
-                }
+        for hit in self.hits(&select)? {
+            let values: Vec<_> = fields.iter().map(|field| field.value_of(&hit.record)).collect();
+            if !visitor.visit(hit.position, &values) {
+                break;
             }
-            visitor
-        })
+        }
+        Ok(visitor)
     }
 
     async fn get(&self, index: &str, id: &str) -> Result<Option<LogHit>> {
-        let key = (index.to_owned(), id.to_owned());
-        self.read(|state| {
-            let position = state.ids.get(&key)?;
-            Some(hit(*position, state.records.get(position)?))
-        })
+        let state = self.state.read();
+        state.check_open()?;
+        let place = state.places.get(&(index.to_owned(), id.to_owned()));
+        Ok(place.and_then(|place| state.records.get(place)).cloned())
     }
 
     async fn fields(&self, indices: &[String]) -> Result<Cut<FieldType>> {
-        self.read(|state| {
-            let mut found = BTreeMap::new();
-            let stored = state.records.values();
-            for stored in stored.filter(|s| index_matches(indices, &s.record.index)) {
-                note_fields(&stored.record, &mut found);
+        let state = self.state.read();
+        state.check_open()?;
+        let mut types = FieldTypes::default();
+        for hit in state.records.values() {
+            if index_matches(indices, &hit.record.index) {
+                types.add_record(&hit.record);
             }
-            let field = |(field, kind)| FieldType { field, kind };
-            Cut::whole(found.into_iter().map(field).collect())
-        })
+        }
+        Ok(types.finish())
     }
 
     async fn indices(&self) -> Result<Vec<IndexSummary>> {
-        self.read(|state| {
-            let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-            for stored in state.records.values() {
-                *counts.entry(&stored.record.index).or_default() += 1;
-            }
-            let summary =
-                |(name, records): (&str, u64)| IndexSummary { name: name.to_owned(), records };
-            counts.into_iter().map(summary).collect()
-        })
-    }
-}
-
-/// Notes the fields of a record with their kinds; a field of two kinds is text.
-fn note_fields(record: &LogRecord, found: &mut BTreeMap<LogField, FieldKind>) {
-    let mut note = |field: LogField, kind: FieldKind| {
-        let known = found.entry(field).or_insert(kind);
-        if *known != kind {
-            *known = FieldKind::Text;
+        let state = self.state.read();
+        state.check_open()?;
+        let mut counts = BTreeMap::<&str, u64>::new();
+        for hit in state.records.values() {
+            *counts.entry(&hit.record.index).or_default() += 1;
         }
-    };
-    note(LogField::Timestamp, FieldKind::Date);
-    let own = [
-        LogField::Severity,
-        LogField::Body,
-        LogField::Service,
-        LogField::TraceId,
-        LogField::SpanId,
-    ];
-    for field in own {
-        if let Some(value) = field.value_of(record) {
-            note(field, kind(&value));
-        }
-    }
-    walk("", &record.attributes.0, &mut |key, kind| note(LogField::Attribute(key), kind));
-    walk("", &record.resource.attributes.0, &mut |key, kind| note(LogField::Resource(key), kind));
-}
-
-fn walk(path: &str, entries: &[(String, AttrValue)], note: &mut dyn FnMut(String, FieldKind)) {
-    for (key, value) in entries {
-        let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        match value {
-            AttrValue::Map(inner) => walk(&full, inner, note),
-            AttrValue::Empty => {}
-            AttrValue::Array(items) => {
-                if let Some(first) = items.first() {
-                    note(full, kind(first));
-                }
-            }
-            value => note(full, kind(value)),
-        }
-    }
-}
-
-fn kind(value: &AttrValue) -> FieldKind {
-    match value {
-        AttrValue::Int(_) => FieldKind::Long,
-        AttrValue::Double(_) => FieldKind::Double,
-        AttrValue::Bool(_) => FieldKind::Boolean,
-        AttrValue::Str(_)
-        | AttrValue::Bytes(_)
-        | AttrValue::Array(_)
-        | AttrValue::Map(_)
-        | AttrValue::Empty => FieldKind::Text,
+        let summary =
+            |(name, records): (&str, u64)| IndexSummary { name: name.to_owned(), records };
+        Ok(counts.into_iter().map(summary).collect())
     }
 }
 
 #[async_trait]
 impl Lifecycle for MemoryLogStore {
     async fn flush(&self) -> Result<()> {
-        Ok(())
+        self.state.read().check_open()
     }
 
     async fn enforce_retention(&self, limits: RetentionLimits) -> Result<Dropped> {
         let mut state = self.state.write();
-        let day = |position: &LogPosition| Day::of_ns(position.timestamp);
-        let Some(live) = state.records.keys().map(day).max() else { return Ok(Dropped::default()) };
-        let end = |day: Day| day.range_ms().end.to_ns();
-        let over =
-            |at: &LogPosition| day(at) < live && end(day(at)) < TimestampNs(limits.oldest_ns);
-        let gone: BTreeSet<Day> = state.records.keys().filter(|at| over(at)).map(day).collect();
-        state.records.retain(|position, _| !gone.contains(&day(position)));
-        state.ids.retain(|_, position| !gone.contains(&day(position)));
-        Ok(Dropped { partitions: gone.iter().map(Day::to_string).collect(), bytes: 0 })
+        state.check_open()?;
+        let Some(live) = state.records.keys().next_back().map(|place| Day::of_ns(place.timestamp))
+        else {
+            return Ok(Dropped::default());
+        };
+        let outlived = |at: TimestampNs| {
+            let day = Day::of_ns(at);
+            day < live && day.range_ms().end.0 < limits.oldest_ns.div_euclid(1_000_000)
+        };
+        let gone = state.records.keys().map(|place| place.timestamp).filter(|at| outlived(*at));
+        let days: BTreeSet<Day> = gone.map(Day::of_ns).collect();
+        state.records.retain(|place, _| !outlived(place.timestamp));
+        state.places.retain(|_, place| !outlived(place.timestamp));
+        Ok(Dropped { partitions: days.iter().map(Day::to_string).collect(), bytes: 0 })
     }
 
     fn disk_bytes(&self) -> u64 {
@@ -294,5 +219,27 @@ impl Lifecycle for MemoryLogStore {
     async fn close(&self) -> Result<()> {
         self.state.write().closed = true;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::storage::conformance::log::{self, Subject};
+
+    struct Memory;
+
+    #[async_trait]
+    impl Subject for Memory {
+        async fn empty(&self) -> Arc<dyn LogStore> {
+            Arc::new(MemoryLogStore::new())
+        }
+    }
+
+    #[tokio::test]
+    async fn the_memory_store_keeps_the_contract() {
+        log::run(&Memory).await;
     }
 }

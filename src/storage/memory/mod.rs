@@ -3,6 +3,5 @@
 //! They are the plainest code that fulfils the contracts, and so the oracle for the engines.
 
 pub mod metric;
-pub mod log_match;
 pub mod log;
 pub mod trace;
