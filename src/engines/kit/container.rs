@@ -32,11 +32,13 @@ pub struct Container {
 }
 
 impl Container {
-    /// Opens a file, making it when it is missing. `cache_bytes` bounds redb's own page cache.
+    /// Opens a file, making it when it is missing. `cache_bytes` bounds redb's own page cache. A new
+    /// file's name is durable when this returns, so that the log may let go of what is written here.
     ///
     /// # Errors
     /// `Corrupt` when the file is no container, `Unavailable` when it cannot be opened.
     pub fn open(path: &Path, cache_bytes: usize) -> Result<Self> {
+        let is_new = !path.exists();
         let opened = Builder::new().set_cache_size(cache_bytes).create(path);
         let database = opened.map_err(|error| {
             let text = format!("{}: {error}", path.display());
@@ -50,6 +52,9 @@ impl Container {
                 _ => Error::corrupt(text),
             }
         })?;
+        if let Some(directory) = path.parent().filter(|_| is_new) {
+            std::fs::File::open(directory)?.sync_all()?;
+        }
         Ok(Container { database: Arc::new(database), path: Arc::new(path.to_owned()) })
     }
 

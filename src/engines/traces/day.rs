@@ -1,6 +1,7 @@
 //! The file of one UTC day.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use parking_lot::RwLock;
 
@@ -31,7 +32,7 @@ struct State {
     /// Every span of any day up to here is in some file, as the last flush of this day knew.
     complete: Lsn,
     next_block: u32,
-    blocks: Vec<BlockStats>,
+    blocks: Vec<Arc<BlockStats>>,
     /// What could not be read, for the warnings of every answer.
     damage: Vec<String>,
 }
@@ -62,7 +63,7 @@ impl DayFile {
             let number = key.first_chunk::<4>().map(|key| u32::from_be_bytes(*key));
             let number = number.ok_or_else(|| Error::corrupt("a block has a short key"))?;
             match row.and_then(|row| BlockStats::decode(number, &row)) {
-                Ok(stats) => state.blocks.push(stats),
+                Ok(stats) => state.blocks.push(Arc::new(stats)),
                 Err(error) => state.damage.push(format!("traces of {day}: {error}")),
             }
         }
@@ -80,7 +81,7 @@ impl DayFile {
     }
 
     /// Returns what is known of the blocks.
-    pub(super) fn blocks(&self) -> Vec<BlockStats> {
+    pub(super) fn blocks(&self) -> Vec<Arc<BlockStats>> {
         self.state.read().blocks.clone()
     }
 
@@ -92,36 +93,53 @@ impl DayFile {
     /// Takes note of a block that cannot be read, and leaves it out from now on.
     pub(super) fn quarantine(&self, number: u32, error: &Error) {
         let mut state = self.state.write();
+        let known = state.blocks.len();
         state.blocks.retain(|block| block.number != number);
+        if state.blocks.len() == known {
+            return;
+        }
         state.damage.push(format!("traces of {}, block {number}: {error}", self.day));
         tracing::error!(day = %self.day, block = number, %error, "a trace block is damaged");
     }
 
     /// Writes spans, sorted so that traces lie together, and the mark, in one transaction. `is_last`
-    /// tells that every other day of the same flush was written before.
+    /// tells that every other day of the same flush was written before. Readers see the spans from
+    /// [`DayFile::publish`] on.
     ///
     /// # Errors
     /// `Internal` from the container; nothing changed then.
-    pub(super) fn write(&self, spans: &[Span], flushed: Lsn, is_last: bool) -> Result<()> {
-        let mut next = self.state.read().next_block;
+    pub(super) fn write(&self, spans: &[Span], flushed: Lsn, is_last: bool) -> Result<Written> {
+        let mut next_block = self.state.read().next_block;
         let complete = if is_last { flushed } else { self.complete() };
-        let mut written = Vec::new();
+        let mut blocks = Vec::new();
         self.container.write(|change| {
             for part in spans.chunks(BLOCK_SPANS) {
-                written.push(block::write(change, next, part)?);
-                next += 1;
+                blocks.push(Arc::new(block::write(change, next_block, part)?));
+                next_block += 1;
             }
             let mut mark = vec![VERSION];
             put_varint(&mut mark, flushed.0);
             put_varint(&mut mark, complete.0);
-            put_varint(&mut mark, u64::from(next));
+            put_varint(&mut mark, u64::from(next_block));
             change.put(META, MARK, &mark)
         })?;
-        let mut state = self.state.write();
-        state.blocks.extend(written);
-        state.next_block = next;
-        state.flushed = flushed;
-        state.complete = complete;
-        Ok(())
+        Ok(Written { blocks, next_block, flushed, complete })
     }
+
+    /// Shows what was written to readers.
+    pub(super) fn publish(&self, written: Written) {
+        let mut state = self.state.write();
+        state.blocks.extend(written.blocks);
+        state.next_block = written.next_block;
+        state.flushed = written.flushed;
+        state.complete = written.complete;
+    }
+}
+
+/// Blocks that are durable and that no reader sees yet.
+pub(super) struct Written {
+    blocks: Vec<Arc<BlockStats>>,
+    next_block: u32,
+    flushed: Lsn,
+    complete: Lsn,
 }

@@ -13,7 +13,6 @@ use crate::engines::kit::EngineContext;
 use crate::engines::kit::log::{Log, Lsn, Signal};
 use crate::engines::kit::partitions;
 use crate::engines::kit::writer::{Apply, Writer, recover};
-use crate::engines::traces::block;
 use crate::engines::traces::codec;
 use crate::engines::traces::day::DayFile;
 use crate::engines::traces::hot::Hot;
@@ -24,7 +23,6 @@ use crate::model::time::{Day, TimeRange, TimestampMs, TimestampNs};
 use crate::model::trace::{Span, Trace, TraceId};
 use crate::model::trace_query::{Dependency, Operation, TraceSearch};
 use crate::storage::lifecycle::{Dropped, Lifecycle, RetentionLimits};
-use crate::storage::trace_rows::{assemble, count_calls, dependencies, newest_match};
 use crate::storage::trace_store::TraceStore;
 
 const SUFFIX: &str = ".redb";
@@ -38,24 +36,24 @@ pub struct TraceEngine {
     log: Log,
 }
 
-struct Shared {
+pub(super) struct Shared {
     dir: PathBuf,
     clock: SharedClock,
     /// One lock for both: a reader sees a span in memory or in its file, never in neither.
-    state: RwLock<State>,
+    pub(super) state: RwLock<State>,
 }
 
 #[derive(Default)]
-struct State {
-    hot: Hot,
-    days: BTreeMap<Day, Arc<DayFile>>,
-    /// Files that could not be opened.
-    damage: Vec<String>,
+pub(super) struct State {
+    pub(super) hot: Hot,
+    pub(super) days: BTreeMap<Day, Arc<DayFile>>,
+    /// Files that could not be opened and were put aside.
+    pub(super) damage: Vec<String>,
 }
 
 impl TraceEngine {
-    /// Opens the day files and applies what the log holds beyond them. A file that cannot be opened
-    /// is left alone and named in every answer.
+    /// Opens the day files and applies what the log holds beyond them. A file that is damaged as a
+    /// whole is put aside, so that its day can go on in a new one, and named in every answer.
     ///
     /// # Errors
     /// `Unsupported` for files of a newer version, and those of log and file system.
@@ -66,8 +64,14 @@ impl TraceEngine {
         for partition in partitions::list(&dir, SUFFIX)? {
             match DayFile::open(&partition.path, partition.day) {
                 Ok(file) => drop(state.days.insert(partition.day, Arc::new(file))),
-                Err(error) if error.kind() == ErrorKind::Unsupported => return Err(error),
-                Err(error) => state.damage.push(format!("traces of {}: {error}", partition.day)),
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    let aside = partition.path.with_extension("redb.damaged");
+                    disk.rename(&partition.path, &aside)?;
+                    disk.sync_dir(&dir)?;
+                    tracing::error!(file = %aside.display(), %error, "a trace file was put aside");
+                    state.damage.push(format!("traces of {}: {error}", partition.day));
+                }
+                Err(error) => return Err(error),
             }
         }
         // Days that a broken flush had written already skip what they have.
@@ -117,9 +121,10 @@ impl Shared {
         let last = days.keys().next_back().copied();
         for (day, spans) in days {
             let file = self.day_file(day)?;
+            let written = file.write(&spans, lsn, Some(day) == last)?;
             // Readers wait while the file takes over: they must not see a span twice or never.
             let mut state = self.state.write();
-            file.write(&spans, lsn, Some(day) == last)?;
+            file.publish(written);
             state.hot.remove(day, lsn);
             state.days.insert(day, file);
         }
@@ -132,121 +137,6 @@ impl Shared {
         }
         let path = self.dir.join(format!("{day}{SUFFIX}"));
         DayFile::open(&path, day).map(Arc::new)
-    }
-
-    /// Collects every span of a trace, oldest write first.
-    fn spans_of(&self, id: TraceId) -> Vec<Span> {
-        let state = self.state.read();
-        let mut spans = Vec::new();
-        for file in state.days.values() {
-            let Ok(snapshot) = file.container.snapshot() else { continue };
-            for stats in file.blocks().iter().filter(|stats| stats.may_hold(id)) {
-                match block::read(&snapshot, stats) {
-                    Ok(found) => {
-                        spans.extend(found.into_iter().filter(|span| span.trace_id == id));
-                    }
-                    Err(error) => file.quarantine(stats.number, &error),
-                }
-            }
-        }
-        spans.extend(state.hot.of(id).cloned());
-        spans
-    }
-
-    /// Finds the newest matching span of each trace that has one.
-    fn matches(&self, search: &TraceSearch) -> BTreeMap<TraceId, TimestampNs> {
-        let mut newest: BTreeMap<TraceId, TimestampNs> = BTreeMap::new();
-        let mut note = |id: TraceId, at: TimestampNs| {
-            let best = newest.entry(id).or_insert(at);
-            *best = at.max(*best);
-        };
-        let state = self.state.read();
-        for (id, spans) in state.hot.traces() {
-            let spans: Vec<Span> = spans.cloned().collect();
-            if let Some(at) = newest_match(&spans, search) {
-                note(id, at);
-            }
-        }
-        for file in state.days.values() {
-            let Ok(snapshot) = file.container.snapshot() else { continue };
-            for stats in file.blocks().iter().filter(|stats| {
-                stats.starts.overlaps(&search.range) && stats.may_match(&search.condition)
-            }) {
-                match block::read(&snapshot, stats) {
-                    Ok(spans) => spans
-                        .iter()
-                        .filter(|span| search.range.contains(span.start))
-                        .filter(|span| search.condition.matches(span))
-                        .for_each(|span| note(span.trace_id, span.start)),
-                    Err(error) => file.quarantine(stats.number, &error),
-                }
-            }
-        }
-        newest
-    }
-
-    fn search(&self, search: &TraceSearch) -> Cut<Trace> {
-        let newest = self.matches(search);
-        let mut found: Vec<(TimestampNs, TraceId)> =
-            newest.into_iter().map(|(id, at)| (at, id)).collect();
-        found.sort_by(|left, right| right.cmp(left));
-        let whole = found
-            .into_iter()
-            .take(search.limit.saturating_add(1))
-            .filter_map(|(_, id)| assemble(id, self.spans_of(id)));
-        let mut cut = Cut::limited(whole.collect(), Some(search.limit));
-        cut.warnings = self.warnings();
-        cut
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        let state = self.state.read();
-        let days = state.days.values().flat_map(|day| day.damage());
-        state.damage.iter().cloned().chain(days).collect()
-    }
-
-    /// Calls `visit` with service and operation of everything in blocks that overlap `range`,
-    /// opening those that reach over its ends, and of hot spans.
-    fn each_operation(
-        &self,
-        range: TimeRange<TimestampNs>,
-        mut visit: impl FnMut(&str, &Operation),
-    ) {
-        let of = |span: &Span| Operation { name: span.name.clone(), kind: span.kind.word() };
-        let state = self.state.read();
-        for file in state.days.values() {
-            let Ok(snapshot) = file.container.snapshot() else { continue };
-            for stats in file.blocks().iter().filter(|stats| stats.starts.overlaps(&range)) {
-                if range.contains(stats.starts.start) && range.contains(stats.starts.end) {
-                    for (service, operations) in &stats.services {
-                        operations.iter().for_each(|operation| visit(service, operation));
-                    }
-                    continue;
-                }
-                match block::read(&snapshot, stats) {
-                    Ok(spans) => spans
-                        .iter()
-                        .filter(|span| range.contains(span.start))
-                        .for_each(|span| visit(span.service_name(), &of(span))),
-                    Err(error) => file.quarantine(stats.number, &error),
-                }
-            }
-        }
-        let hot = state.hot.traces().flat_map(|(_, spans)| spans);
-        hot.filter(|span| range.contains(span.start))
-            .for_each(|span| visit(span.service_name(), &of(span)));
-    }
-
-    fn dependencies(&self, range: TimeRange<TimestampNs>) -> Vec<Dependency> {
-        let everything = crate::model::trace_query::SpanCondition::All;
-        let search = TraceSearch { range, condition: everything, limit: usize::MAX };
-        let mut calls = BTreeMap::new();
-        for id in self.matches(&search).into_keys() {
-            if let Some(trace) = assemble(id, self.spans_of(id)) {
-                count_calls(&trace, range, &mut calls);
-            }
-        }
-        dependencies(calls)
     }
 
     fn enforce(&self, limits: RetentionLimits) -> Result<Dropped> {
@@ -277,8 +167,9 @@ impl Lifecycle for TraceEngine {
     }
 
     async fn enforce_retention(&self, limits: RetentionLimits) -> Result<Dropped> {
+        // Between two flushes: none may write into a file that is being unlinked.
         let shared = Arc::clone(&self.shared);
-        aside(move || shared.enforce(limits)).await?
+        self.writer.exclusive(move |_| shared.enforce(limits)).await?
     }
 
     fn disk_bytes(&self) -> u64 {
@@ -304,12 +195,12 @@ impl TraceStore for TraceEngine {
 
     async fn trace(&self, id: TraceId) -> Result<Option<Trace>> {
         let shared = Arc::clone(&self.shared);
-        aside(move || assemble(id, shared.spans_of(id))).await
+        aside(move || shared.trace(id)).await?
     }
 
     async fn search(&self, search: TraceSearch) -> Result<Cut<Trace>> {
         let shared = Arc::clone(&self.shared);
-        aside(move || shared.search(&search)).await
+        aside(move || shared.search(&search)).await?
     }
 
     async fn services(&self, range: TimeRange<TimestampNs>) -> Result<Vec<String>> {
@@ -318,11 +209,11 @@ impl TraceStore for TraceEngine {
             let mut services = BTreeSet::new();
             shared.each_operation(range, |service, _| {
                 services.insert(service.to_owned());
-            });
+            })?;
             services.remove("");
-            services.into_iter().collect()
+            Ok(services.into_iter().collect())
         })
-        .await
+        .await?
     }
 
     async fn operations(
@@ -337,15 +228,15 @@ impl TraceStore for TraceEngine {
                 if service == wanted {
                     operations.insert(operation.clone());
                 }
-            });
-            operations.into_iter().collect()
+            })?;
+            Ok(operations.into_iter().collect())
         })
-        .await
+        .await?
     }
 
     async fn dependencies(&self, range: TimeRange<TimestampNs>) -> Result<Vec<Dependency>> {
         let shared = Arc::clone(&self.shared);
-        aside(move || shared.dependencies(range)).await
+        aside(move || shared.dependencies(range)).await?
     }
 }
 
@@ -357,7 +248,8 @@ mod tests {
     use crate::base::clock::ManualClock;
     use crate::engines::kit::disk::RealDisk;
     use crate::engines::kit::log::LogOptions;
-    use crate::storage::conformance::trace::{NOON, Subject, run};
+    use crate::model::trace_query::SpanCondition;
+    use crate::storage::conformance::trace::{NOON, Subject, run, span};
 
     /// Engines in directories of their own; a reopened one gets the directory of the last.
     #[derive(Default)]
@@ -393,5 +285,30 @@ mod tests {
     #[tokio::test]
     async fn the_engine_keeps_every_promise_of_the_trace_port_also_over_crashes() {
         run(&OnDisk::default()).await;
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_damaged_as_a_whole_is_put_aside_and_its_day_goes_on() {
+        let subject = OnDisk::default();
+        let store = subject.empty().await;
+        let spans = vec![span(1, 1, "a", "old", 0)];
+        store.append(SpanBatch { spans }).await.unwrap();
+        store.flush().await.unwrap();
+        drop(store);
+        let traces = subject.0.lock().last().unwrap().path().join("traces");
+        std::fs::write(traces.join("2026-11-23.redb"), [7; 8_192]).unwrap();
+
+        let store = subject.open();
+        let spans = vec![span(2, 1, "a", "new", 0)];
+        store.append(SpanBatch { spans }).await.unwrap();
+        store.flush().await.unwrap();
+        let range = TimeRange::<TimestampNs>::ALL;
+        let condition = SpanCondition::Service("a".into());
+        let found = store.search(TraceSearch { range, condition, limit: 9 }).await.unwrap();
+        // What the log still holds came back into the new file.
+        let names: Vec<_> = found.items.iter().map(|trace| trace.spans[0].name.as_str()).collect();
+        assert_eq!(names, ["new", "old"]);
+        assert!(found.warnings[0].contains("2026-11-23"), "{:?}", found.warnings);
+        assert!(traces.join("2026-11-23.redb.damaged").exists());
     }
 }

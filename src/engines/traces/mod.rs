@@ -21,5 +21,6 @@ mod block;
 mod day;
 mod hot;
 mod engine;
+mod read;
 
 pub use crate::engines::traces::engine::TraceEngine;

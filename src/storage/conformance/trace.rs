@@ -41,6 +41,7 @@ pub async fn run(subject: &dyn Subject) {
     nothing_is_found_in_an_empty_store(&*subject.empty().await).await;
     a_span_comes_back_whole(&*subject.empty().await).await;
     repeated_spans_are_kept_once(&*subject.empty().await).await;
+    a_repeated_span_is_not_found_by_what_was_not_kept(&*subject.empty().await).await;
     late_spans_join_their_trace(&*subject.empty().await).await;
     searches_choose_by_each_condition(&*subject.empty().await).await;
     results_are_newest_first_and_say_when_they_were_cut(&*subject.empty().await).await;
@@ -139,6 +140,24 @@ async fn repeated_spans_are_kept_once(store: &dyn TraceStore) {
     write(store, vec![again]).await;
     let trace = store.trace(TraceId([1; 16])).await.unwrap().unwrap();
     assert_eq!(trace.spans, vec![first, shared]);
+}
+
+async fn a_repeated_span_is_not_found_by_what_was_not_kept(store: &dyn TraceStore) {
+    write(store, vec![span(1, 1, "a", "first", 0)]).await;
+    write(store, vec![span(2, 1, "a", "first", 1)]).await;
+    store.flush().await.unwrap();
+    write(store, vec![span(1, 1, "a", "again", 9)]).await;
+    for flushed in [false, true] {
+        let again = search(store, SpanCondition::Name("again".into())).await;
+        assert!(again.is_empty(), "{again:?}, flushed: {flushed}");
+        assert_eq!(search(store, SpanCondition::All).await, [2, 1], "flushed: {flushed}");
+        let range = TimeRange::new(TimestampNs(NOON), TimestampNs(NOON + SECOND));
+        let one = TraceSearch { range, condition: SpanCondition::All, limit: 1 };
+        let found = store.search(one).await.unwrap();
+        assert_eq!(found.items[0].trace_id, TraceId([2; 16]), "flushed: {flushed}");
+        assert!(found.truncated, "flushed: {flushed}");
+        store.flush().await.unwrap();
+    }
 }
 
 async fn late_spans_join_their_trace(store: &dyn TraceStore) {
