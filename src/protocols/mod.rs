@@ -17,3 +17,4 @@
 pub mod otlp;
 pub mod elasticsearch;
 pub mod prometheus;
+pub mod jaeger;

@@ -8,3 +8,4 @@ pub mod elasticsearch;
 pub mod exposition;
 pub mod otlp;
 pub mod remote_write;
+pub mod jaeger;

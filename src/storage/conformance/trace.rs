@@ -265,7 +265,6 @@ async fn a_large_trace_is_whole(store: &dyn TraceStore) {
     store.flush().await.unwrap();
     let trace = store.trace(TraceId([7; 16])).await.unwrap().unwrap();
     assert_eq!(trace.spans.len(), 10_000);
-    assert_eq!(trace.spans, spans);
     assert!(trace.spans == spans);
 }
 
@@ -295,7 +294,6 @@ async fn everything_is_there_once_after_a_crash(subject: &dyn Subject) {
         let Some(reopened) = subject.reopened(store).await else { return };
         store = reopened;
         let trace = store.trace(TraceId([1; 16])).await.unwrap().unwrap();
-        assert_eq!(trace.spans, expected, "round {round}");
         assert_eq!(trace.spans.len(), expected.len(), "round {round}");
         assert!(trace.spans == expected, "round {round}");
     }
