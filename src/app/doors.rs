@@ -16,6 +16,7 @@ use crate::ingest::Ingest;
 use crate::model::batch::MetricBatch;
 use crate::model::labels::Labels;
 use crate::protocols::elasticsearch::{self, ElasticsearchDoor};
+use crate::protocols::jaeger::{self, JaegerDoor};
 use crate::protocols::otlp::{self, OtlpState};
 use crate::protocols::prometheus::{self, ExpositionSource, PrometheusLimits, PrometheusState};
 use crate::service::Services;
@@ -74,8 +75,10 @@ impl Doors {
             .merge(otlp::grpc_routes(self.otlp()))
             .merge(self.prometheus())
             .merge(self.elasticsearch())
+            .merge(self.jaeger())
             .nest("/prometheus", self.prometheus())
             .nest("/elasticsearch", self.elasticsearch())
+            .nest("/jaeger", self.jaeger())
     }
 
     fn otlp(&self) -> OtlpState {
@@ -90,6 +93,14 @@ impl Doors {
             readiness: self.readiness.clone(),
             exposition: Arc::new(Exposition(self.metrics.clone())),
             limits: PrometheusLimits::default(),
+        })
+    }
+
+    fn jaeger(&self) -> Router {
+        jaeger::routes(JaegerDoor {
+            services: self.services.clone(),
+            ingest: self.ingest.clone(),
+            clock: Arc::clone(&self.clock),
         })
     }
 
