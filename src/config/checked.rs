@@ -51,7 +51,8 @@ pub struct Config {
     pub budget: Budget,
     /// How long data is kept.
     pub retention: Retention,
-    /// The longest wait for a group commit.
+    /// The longest a group commit may wait for company. The log never waits for any, so every bound
+    /// holds.
     pub commit_window: Duration,
     /// Of the metric store and queries.
     pub metrics: Metrics,

@@ -44,9 +44,7 @@ fn optional(
     if !section.is_written(key) {
         return usual;
     }
-    if section.node(key).is_none() {
-        return None;
-    }
+    section.node(key)?;
     let off_or_address = section.parsed(key, |text| match text {
         "off" => Ok(None),
         text => parse_address(text).map(Some),

@@ -288,11 +288,10 @@ impl<'a> Section<'a> {
 
     /// Refuses a key that a later version understands, unless it says what this version does.
     pub(crate) fn later_unless(&self, key: &'static str, only: &str) {
-        let Some(text) = self.node(key).and_then(|node| match &node.value {
-            Value::Scalar { text, .. } => Some(text.as_str()),
-            _ => Some(""),
-        }) else {
-            return;
+        let Some(node) = self.node(key) else { return };
+        let text = match &node.value {
+            Value::Scalar { text, .. } => text.as_str(),
+            Value::Null | Value::List(_) | Value::Map(_) => "",
         };
         if text != only {
             self.fault(key, format!("this version supports only {only:?} here"));
