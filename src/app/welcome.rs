@@ -20,7 +20,7 @@ pub(crate) fn text(addresses: &Addresses, data: &Path, in_memory: bool) -> Strin
         "
 belvedere {version} is ready
 
-  APIs, MCP   {http}
+  APIs        {http}
   OTLP HTTP   {otlp_http}
   OTLP gRPC   {otlp_grpc}
   data        {kept}
@@ -28,7 +28,7 @@ belvedere {version} is ready
 Next:
   1. send    OTEL_EXPORTER_OTLP_ENDPOINT={send_to} node your-service.js
   2. ask     curl '{http}/api/v1/query?query=up'
-  3. agent   claude mcp add --transport http belvedere {http}/mcp
+  3. look    curl '{http}/api/services'    curl '{http}/_search?q=error'
 ",
         version = env!("CARGO_PKG_VERSION"),
     )

@@ -6,15 +6,14 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-const ABOUT: &str = "The observability appliance: metrics, logs, traces and an MCP server for \
-Make.com in one binary.";
+const ABOUT: &str = "The observability appliance: metrics, logs and traces in one binary.";
 
 const LONG_ABOUT: &str = "\
 Belvedere keeps metrics, logs and traces and answers in the languages that your tools already speak.
 
 Started without arguments it listens on this machine only, keeps its data in ./data and needs no
 configuration. Send OpenTelemetry to ports 4317 (gRPC) and 4318 (HTTP); everything else - Prometheus
-remote write, Elasticsearch bulk, Jaeger, queries, MCP - is served on port 8080.";
+remote write, Elasticsearch bulk, Jaeger, queries - is served on port 8080.";
 
 const AFTER_HELP: &str = "\
 Settings are taken from flags, then the environment, then belvedere.yaml. Data goes to standard
