@@ -15,6 +15,9 @@ const SLACK: usize = 16;
 /// Points of one type of one series in time order, one a timestamp.
 #[derive(Debug, Clone)]
 pub(super) struct Run<P> {
+    /// The time of the newest point, here because looking into the tail costs a cache miss, which
+    /// is most of the price of a point.
+    newest: Option<i64>,
     frozen: Vec<Frozen>,
     tail: Vec<P>,
 }
@@ -39,7 +42,7 @@ pub(super) enum Insert {
 
 impl<P> Default for Run<P> {
     fn default() -> Self {
-        Run { frozen: Vec::new(), tail: Vec::new() }
+        Run { newest: None, frozen: Vec::new(), tail: Vec::new() }
     }
 }
 
@@ -50,9 +53,7 @@ impl<P: Point> Run<P> {
     /// `Corrupt` when a chunk in memory does not decode, which is a fault of the codec.
     pub(super) fn insert(&mut self, point: P) -> Result<Insert> {
         let at = point.at();
-        // Every point of the tail is newer than every frozen one, which need not be looked at then.
-        let newest = self.tail.last().map(Point::at).or_else(|| self.last_frozen());
-        if newest.is_none_or(|newest| newest < at) {
+        if self.newest.is_none_or(|newest| newest < at) {
             self.push(point);
             return Ok(Insert::New);
         }
@@ -78,11 +79,7 @@ impl<P: Point> Run<P> {
     /// Returns the times of the first and the last point.
     pub(super) fn bounds(&self) -> Option<(i64, i64)> {
         let first = self.frozen.first().map(|chunk| chunk.first);
-        let last = self.frozen.last().map(|chunk| chunk.last);
-        Some((
-            first.or_else(|| self.tail.first().map(Point::at))?,
-            self.tail.last().map(Point::at).or(last)?,
-        ))
+        Some((first.or_else(|| self.tail.first().map(Point::at))?, self.newest?))
     }
 
     /// Returns the points from `start` to `end`, both included.
@@ -105,6 +102,7 @@ impl<P: Point> Run<P> {
         let from = self.tail.partition_point(|point| point.at() < start);
         let to = self.tail.partition_point(|point| point.at() <= end);
         Run {
+            newest: self.newest,
             frozen: self.frozen.iter().filter(overlaps).cloned().collect(),
             tail: self.tail.get(from..to).unwrap_or_default().to_vec(),
         }
@@ -138,6 +136,7 @@ impl<P: Point> Run<P> {
             let room = self.tail.len().clamp(4, FREEZE + SLACK);
             self.tail.reserve_exact(room.min((FREEZE + SLACK).saturating_sub(room).max(4)));
         }
+        self.newest = Some(point.at());
         self.tail.push(point);
         if self.tail.len() >= FREEZE + SLACK {
             self.frozen.push(Frozen::of(&self.tail[..FREEZE]));
