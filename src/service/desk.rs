@@ -1,4 +1,5 @@
-//! Where every use case begins and ends: permission, turn, span, deadline, counters.
+//! Where every use case begins and ends: permission, turn, span, deadline, counters. The work
+//! itself is done on a thread for long computations, so that a heavy question delays no write.
 
 use std::future::Future;
 use std::pin::pin;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::access::{Caller, Scope};
@@ -58,11 +60,11 @@ impl Desk {
     ///
     /// # Errors
     /// Those of [`Desk::read_within`].
-    pub(crate) async fn read<T>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         caller: &Caller,
         use_case: &'static str,
-        work: impl Future<Output = Result<T>>,
+        work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
         self.read_within(caller, use_case, None, work).await
     }
@@ -72,12 +74,12 @@ impl Desk {
     /// # Errors
     /// `Unauthenticated` and `Forbidden` without the scope, `Timeout` at the deadline, and those
     /// of `work`.
-    pub(crate) async fn read_within<T>(
+    pub(crate) async fn read_within<T: Send + 'static>(
         &self,
         caller: &Caller,
         use_case: &'static str,
         timeout: Option<Duration>,
-        work: impl Future<Output = Result<T>>,
+        work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
         let span = tracing::info_span!(
             "service",
@@ -100,11 +102,11 @@ impl Desk {
         result
     }
 
-    async fn in_turn<T>(
+    async fn in_turn<T: Send + 'static>(
         &self,
         use_case: &'static str,
         timeout: Option<Duration>,
-        work: impl Future<Output = Result<T>>,
+        work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
         let limit = self.0.limits.timeout;
         let timeout = timeout.map_or(limit, |timeout| timeout.min(limit));
@@ -115,13 +117,39 @@ impl Desk {
             () = &mut deadline => return Err(too_slow(use_case, "while waiting for its turn")),
         };
         let _turn = turn.map_err(|_| Error::internal("the queue of queries is closed"))?;
-        let mut work = pin!(work);
+        let mut work = pin!(aside(work));
         tokio::select! {
             biased;
             result = &mut work => result,
             () = &mut deadline => Err(too_slow(use_case, "while it was computed")),
         }
     }
+}
+
+/// Computes on a thread for long computations, so that a heavy query delays no other request.
+/// Dropping the result ends the work where it next waits.
+async fn aside<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let cancelled = CancellationToken::new();
+    let _cancel_when_dropped = cancelled.clone().drop_guard();
+    let runtime = tokio::runtime::Handle::current();
+    let span = tracing::Span::current();
+    let computation = tokio::task::spawn_blocking(move || {
+        runtime.block_on(
+            async {
+                tokio::select! {
+                    biased;
+                    () = cancelled.cancelled() => {
+                        Err(Error::new(ErrorKind::Timeout, "the query was cancelled"))
+                    }
+                    result = work => result,
+                }
+            }
+            .instrument(span),
+        )
+    });
+    computation.await.map_err(|error| Error::internal(format!("the query failed: {error}")))?
 }
 
 fn too_slow(use_case: &str, place: &str) -> Error {
@@ -173,5 +201,24 @@ mod tests {
         assert_eq!(second.await.unwrap_err().kind(), ErrorKind::Timeout);
         drop(first);
         assert_eq!(desk.read(&caller, "test", async { Ok(1) }).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn work_set_aside_ends_when_nobody_waits_for_it() {
+        struct Ended(Option<tokio::sync::oneshot::Sender<()>>);
+        impl Drop for Ended {
+            fn drop(&mut self) {
+                self.0.take().map(|tell| tell.send(()));
+            }
+        }
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let ended = Ended(Some(tell));
+        let mut work = Box::pin(aside::<()>(async move {
+            let _ended = ended;
+            std::future::pending().await
+        }));
+        assert!(futures_util::poll!(&mut work).is_pending());
+        drop(work);
+        assert_eq!(told.await, Ok(()));
     }
 }

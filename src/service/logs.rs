@@ -50,7 +50,9 @@ impl LogsService {
         let limit = search.limit.min(self.desk.limits().hits);
         let asked = search.limit;
         let search = LogSearch { limit, ..search };
-        let mut page = self.desk.read(caller, "logs.search", self.store.search(search)).await?;
+        let store = Arc::clone(&self.store);
+        let work = async move { store.search(search).await };
+        let mut page = self.desk.read(caller, "logs.search", work).await?;
         if asked > limit && page.hits.len() == limit {
             page.warnings.push(format!("only {limit} records are returned at once"));
         }
@@ -59,7 +61,8 @@ impl LogsService {
 
     /// Returns the number of matching records.
     pub async fn count(&self, caller: &Caller, select: LogSelect) -> Result<u64> {
-        self.desk.read(caller, "logs.count", self.store.count(select)).await
+        let store = Arc::clone(&self.store);
+        self.desk.read(caller, "logs.count", async move { store.count(select).await }).await
     }
 
     /// Computes aggregations over matching records; results come in the order asked.
@@ -69,18 +72,18 @@ impl LogsService {
         select: LogSelect,
         asked: Vec<NamedAggregation>,
     ) -> Result<Vec<(String, AggregationResult)>> {
-        self.desk
-            .read(caller, "logs.aggregate", async {
-                let collector = Collector::new(asked);
-                let fields = collector.fields().to_vec();
-                let collector = Arc::new(Mutex::new(collector));
-                let visitor = Box::new(Collecting(Arc::clone(&collector)));
-                drop(self.store.scan(select, fields, visitor).await?);
-                let collector = Arc::into_inner(collector)
-                    .ok_or_else(|| Error::internal("a scan outlived its answer"))?;
-                collector.into_inner().finish()
-            })
-            .await
+        let store = Arc::clone(&self.store);
+        let work = async move {
+            let collector = Collector::new(asked);
+            let fields = collector.fields().to_vec();
+            let collector = Arc::new(Mutex::new(collector));
+            let visitor = Box::new(Collecting(Arc::clone(&collector)));
+            drop(store.scan(select, fields, visitor).await?);
+            let collector = Arc::into_inner(collector)
+                .ok_or_else(|| Error::internal("a scan outlived its answer"))?;
+            collector.into_inner().finish()
+        };
+        self.desk.read(caller, "logs.aggregate", work).await
     }
 
     /// Shows `visitor` the named fields of every matching record and returns it.
@@ -91,22 +94,29 @@ impl LogsService {
         fields: Vec<LogField>,
         visitor: Box<dyn LogVisitor>,
     ) -> Result<Box<dyn LogVisitor>> {
-        self.desk.read(caller, "logs.scan", self.store.scan(select, fields, visitor)).await
+        let store = Arc::clone(&self.store);
+        let work = async move { store.scan(select, fields, visitor).await };
+        self.desk.read(caller, "logs.scan", work).await
     }
 
     /// Returns the record of an index and id.
     pub async fn get(&self, caller: &Caller, index: &str, id: &str) -> Result<Option<LogHit>> {
-        self.desk.read(caller, "logs.get", self.store.get(index, id)).await
+        let (store, index, id) = (Arc::clone(&self.store), index.to_owned(), id.to_owned());
+        let work = async move { store.get(&index, &id).await };
+        self.desk.read(caller, "logs.get", work).await
     }
 
     /// Returns the fields that records of these indices have.
     pub async fn fields(&self, caller: &Caller, indices: &[String]) -> Result<Cut<FieldType>> {
-        self.desk.read(caller, "logs.fields", self.store.fields(indices)).await
+        let (store, indices) = (Arc::clone(&self.store), indices.to_vec());
+        let work = async move { store.fields(&indices).await };
+        self.desk.read(caller, "logs.fields", work).await
     }
 
     /// Returns the indices that hold records.
     pub async fn indices(&self, caller: &Caller) -> Result<Vec<IndexSummary>> {
-        self.desk.read(caller, "logs.indices", self.store.indices()).await
+        let store = Arc::clone(&self.store);
+        self.desk.read(caller, "logs.indices", async move { store.indices().await }).await
     }
 
     /// Returns once every acknowledged record can be found, which the store's contract already

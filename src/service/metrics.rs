@@ -1,28 +1,125 @@
 //! Questions about metrics.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::access::Caller;
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
+use crate::model::answer::Answer;
 use crate::model::batch::MetricMetadata;
 use crate::model::cut::Cut;
 use crate::model::labels::Labels;
 use crate::model::matcher::Matcher;
 use crate::model::series::{LabelQuery, SeriesExemplars};
 use crate::model::time::{TimeRange, TimestampMs};
+use crate::query::promql::{Engine, EngineOptions};
 use crate::service::desk::Desk;
+use crate::service::expression::Expression;
 use crate::storage::metric_store::MetricStore;
+
+/// An expression at one instant.
+#[derive(Debug, Clone)]
+pub struct InstantQuery {
+    /// What to compute.
+    pub expression: Expression,
+    /// When.
+    pub time: TimestampMs,
+    /// How long it may take, if less than the limit.
+    pub timeout: Option<Duration>,
+}
+
+/// An expression over time.
+#[derive(Debug, Clone)]
+pub struct RangeQuery {
+    /// What to compute.
+    pub expression: Expression,
+    /// The first evaluation time, and the end that none passes.
+    pub range: TimeRange<TimestampMs>,
+    /// The distance of evaluation times, at least 1 ms.
+    pub step: Duration,
+    /// How long it may take, if less than the limit.
+    pub timeout: Option<Duration>,
+}
+
+impl RangeQuery {
+    /// Checks that there are at most `max` steps between start and end.
+    ///
+    /// # Errors
+    /// `InvalidInput` in Prometheus' words.
+    pub fn check_steps(&self, max: i64) -> Result<()> {
+        let step = i64::try_from(self.step.as_millis()).unwrap_or(i64::MAX).max(1);
+        if self.range.end.0.saturating_sub(self.range.start.0) / step <= max {
+            return Ok(());
+        }
+        let max = grouped(max);
+        Err(Error::invalid(format!(
+            "exceeded maximum resolution of {max} points per timeseries. Try decreasing the query resolution (?step=XX)"
+        )))
+    }
+}
+
+/// Writes a number with a comma before every three digits.
+fn grouped(number: i64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
 
 /// Queries metrics.
 #[derive(Clone)]
 pub struct MetricsService {
     store: Arc<dyn MetricStore>,
+    engine: Arc<Engine>,
     desk: Desk,
 }
 
 impl MetricsService {
     pub(crate) fn new(store: Arc<dyn MetricStore>, desk: Desk) -> Self {
-        MetricsService { store, desk }
+        let limits = desk.limits();
+        let options = EngineOptions {
+            lookback: limits.lookback,
+            max_samples: limits.samples,
+            default_subquery_interval: limits.subquery_interval,
+            timeout: limits.timeout,
+        };
+        let engine = Arc::new(Engine::new(Arc::clone(&store), options));
+        MetricsService { store, engine, desk }
+    }
+
+    /// Returns how many steps a range query may have.
+    pub fn max_steps(&self) -> i64 {
+        self.desk.limits().steps
+    }
+
+    /// Evaluates an expression at one instant.
+    ///
+    /// # Errors
+    /// Permission, deadline, and those of the engine: what cannot be evaluated is `InvalidInput`,
+    /// what holds too many samples `LimitExceeded`.
+    pub async fn instant(&self, caller: &Caller, query: InstantQuery) -> Result<Answer> {
+        let InstantQuery { expression, time, timeout } = query;
+        let engine = Arc::clone(&self.engine);
+        let answer = async move { engine.instant(expression.tree(), time).await };
+        self.desk.read_within(caller, "metrics.instant", timeout, answer).await
+    }
+
+    /// Evaluates an expression from the start of a range on, step by step.
+    ///
+    /// # Errors
+    /// `InvalidInput` for too many steps, and those of [`MetricsService::instant`].
+    pub async fn range(&self, caller: &Caller, query: RangeQuery) -> Result<Answer> {
+        query.check_steps(self.max_steps())?;
+        let RangeQuery { expression, range, step, timeout } = query;
+        let engine = Arc::clone(&self.engine);
+        let TimeRange { start, end } = range;
+        let answer = async move { engine.range(expression.tree(), start, end, step).await };
+        self.desk.read_within(caller, "metrics.range", timeout, answer).await
     }
 
     /// Returns label names, sorted.
@@ -30,7 +127,9 @@ impl MetricsService {
     /// # Errors
     /// Permission, deadline, and those of the store; likewise below.
     pub async fn labels(&self, caller: &Caller, query: LabelQuery) -> Result<Cut<String>> {
-        self.desk.read(caller, "metrics.labels", self.store.label_names(query)).await
+        let store = Arc::clone(&self.store);
+        let work = async move { store.label_names(query).await };
+        self.desk.read(caller, "metrics.labels", work).await
     }
 
     /// Returns the values of one label, sorted.
@@ -40,12 +139,15 @@ impl MetricsService {
         name: &str,
         query: LabelQuery,
     ) -> Result<Cut<String>> {
-        self.desk.read(caller, "metrics.label_values", self.store.label_values(name, query)).await
+        let (store, name) = (Arc::clone(&self.store), name.to_owned());
+        let work = async move { store.label_values(&name, query).await };
+        self.desk.read(caller, "metrics.label_values", work).await
     }
 
     /// Returns label sets, sorted.
     pub async fn series(&self, caller: &Caller, query: LabelQuery) -> Result<Cut<Labels>> {
-        self.desk.read(caller, "metrics.series", self.store.series(query)).await
+        let store = Arc::clone(&self.store);
+        self.desk.read(caller, "metrics.series", async move { store.series(query).await }).await
     }
 
     /// Returns what is known of families, sorted by name; `metric` restricts it to one.
@@ -54,7 +156,9 @@ impl MetricsService {
         caller: &Caller,
         metric: Option<&str>,
     ) -> Result<Vec<MetricMetadata>> {
-        self.desk.read(caller, "metrics.metadata", self.store.metadata(metric)).await
+        let (store, metric) = (Arc::clone(&self.store), metric.map(str::to_owned));
+        let work = async move { store.metadata(metric.as_deref()).await };
+        self.desk.read(caller, "metrics.metadata", work).await
     }
 
     /// Returns the exemplars of the series that one of the sets chooses.
@@ -64,7 +168,27 @@ impl MetricsService {
         match_sets: Vec<Vec<Matcher>>,
         range: TimeRange<TimestampMs>,
     ) -> Result<Vec<SeriesExemplars>> {
-        let exemplars = self.store.exemplars(match_sets, range);
-        self.desk.read(caller, "metrics.exemplars", exemplars).await
+        let store = Arc::clone(&self.store);
+        let work = async move { store.exemplars(match_sets, range).await };
+        self.desk.read(caller, "metrics.exemplars", work).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_may_have_as_many_steps_as_the_limit_says() {
+        let query = |end_ms| RangeQuery {
+            expression: Expression::parse("1").unwrap(),
+            range: TimeRange::new(TimestampMs(0), TimestampMs(end_ms)),
+            step: Duration::from_secs(1),
+            timeout: None,
+        };
+        assert_eq!(query(11_000_000).check_steps(11_000), Ok(()));
+        let text = query(11_001_000).check_steps(11_000).unwrap_err().to_string();
+        assert!(text.contains("11,000 points"), "{text}");
+        assert!(query(i64::MAX).check_steps(11_000).is_err());
     }
 }

@@ -9,16 +9,20 @@
 mod services;
 mod limits;
 mod desk;
+mod expression;
 mod metrics;
 mod logs;
 mod traces;
 mod status;
 mod cardinality;
+#[cfg(test)]
+pub(crate) mod in_memory;
 
 pub use cardinality::Cardinality;
+pub use expression::Expression;
 pub use limits::QueryLimits;
 pub use logs::LogsService;
-pub use metrics::MetricsService;
+pub use metrics::{InstantQuery, MetricsService, RangeQuery};
 pub use services::{ServiceParts, Services};
 pub use status::{ApplianceFacts, NoTargets, StatusService, Target, TargetHealth, TargetSource};
 pub use traces::TracesService;

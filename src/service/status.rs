@@ -107,23 +107,25 @@ impl StatusService {
     /// # Errors
     /// Permission; likewise below.
     pub async fn facts(&self, caller: &Caller) -> Result<Arc<ApplianceFacts>> {
-        self.desk.read(caller, "status.facts", async { Ok(Arc::clone(&self.facts)) }).await
+        let facts = Arc::clone(&self.facts);
+        self.desk.read(caller, "status.facts", async { Ok(facts) }).await
     }
 
     /// Returns the scraped targets, sorted by job and URL.
     pub async fn targets(&self, caller: &Caller) -> Result<Vec<Target>> {
-        self.desk
-            .read(caller, "status.targets", async {
-                let mut targets = self.targets.targets();
-                targets.sort_by(|a, b| (&a.job, &a.url).cmp(&(&b.job, &b.url)));
-                Ok(targets)
-            })
-            .await
+        let source = Arc::clone(&self.targets);
+        let work = async move {
+            let mut targets = source.targets();
+            targets.sort_by(|a, b| (&a.job, &a.url).cmp(&(&b.job, &b.url)));
+            Ok(targets)
+        };
+        self.desk.read(caller, "status.targets", work).await
     }
 
     /// Returns numbers about the metric store.
     pub async fn metric_stats(&self, caller: &Caller) -> Result<MetricStats> {
-        self.desk.read(caller, "status.metric_stats", async { Ok(self.metrics.stats()) }).await
+        let metrics = Arc::clone(&self.metrics);
+        self.desk.read(caller, "status.metric_stats", async move { Ok(metrics.stats()) }).await
     }
 
     /// Returns which names and labels the series of the last hours consist of, the `top` largest
@@ -136,8 +138,9 @@ impl StatusService {
             range: TimeRange::new(TimestampMs(now.0 - RECENT_MS), TimestampMs(i64::MAX)),
             limit: Some(self.desk.limits().reported_series),
         };
-        let count = async {
-            let series = self.metrics.series(query).await?;
+        let metrics = Arc::clone(&self.metrics);
+        let count = async move {
+            let series = metrics.series(query).await?;
             Ok(Cardinality::of(&series, top))
         };
         self.desk.read(caller, "status.cardinality", count).await

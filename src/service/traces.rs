@@ -28,14 +28,16 @@ impl TracesService {
     /// # Errors
     /// Permission, deadline, and those of [`TraceStore::trace`]; likewise below.
     pub async fn trace(&self, caller: &Caller, id: TraceId) -> Result<Option<Trace>> {
-        self.desk.read(caller, "traces.trace", self.store.trace(id)).await
+        let store = Arc::clone(&self.store);
+        self.desk.read(caller, "traces.trace", async move { store.trace(id).await }).await
     }
 
     /// Returns whole traces, newest first, at most as many as the limit on hits allows.
     pub async fn search(&self, caller: &Caller, search: TraceSearch) -> Result<Cut<Trace>> {
         let limit = search.limit.min(self.desk.limits().hits);
         let search = TraceSearch { limit, ..search };
-        self.desk.read(caller, "traces.search", self.store.search(search)).await
+        let store = Arc::clone(&self.store);
+        self.desk.read(caller, "traces.search", async move { store.search(search).await }).await
     }
 
     /// Returns the services with spans in `range`, sorted.
@@ -44,7 +46,8 @@ impl TracesService {
         caller: &Caller,
         range: TimeRange<TimestampNs>,
     ) -> Result<Vec<String>> {
-        self.desk.read(caller, "traces.services", self.store.services(range)).await
+        let store = Arc::clone(&self.store);
+        self.desk.read(caller, "traces.services", async move { store.services(range).await }).await
     }
 
     /// Returns the operations of a service in `range`, sorted.
@@ -54,7 +57,9 @@ impl TracesService {
         service: &str,
         range: TimeRange<TimestampNs>,
     ) -> Result<Vec<Operation>> {
-        self.desk.read(caller, "traces.operations", self.store.operations(service, range)).await
+        let (store, service) = (Arc::clone(&self.store), service.to_owned());
+        let work = async move { store.operations(&service, range).await };
+        self.desk.read(caller, "traces.operations", work).await
     }
 
     /// Returns who called whom in `range`.
@@ -63,6 +68,8 @@ impl TracesService {
         caller: &Caller,
         range: TimeRange<TimestampNs>,
     ) -> Result<Vec<Dependency>> {
-        self.desk.read(caller, "traces.dependencies", self.store.dependencies(range)).await
+        let store = Arc::clone(&self.store);
+        let work = async move { store.dependencies(range).await };
+        self.desk.read(caller, "traces.dependencies", work).await
     }
 }

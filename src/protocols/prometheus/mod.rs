@@ -7,6 +7,8 @@
 mod params;
 mod error;
 mod write;
+mod query;
+mod labels;
 mod metadata;
 mod status;
 mod health;
@@ -69,6 +71,13 @@ pub fn routes(state: PrometheusState) -> Router {
     Router::new()
         .route("/api/v1/write", post(write::write))
         .route("/api/v1/push", post(write::write))
+        .route("/api/v1/query", get(query::instant).post(query::instant))
+        .route("/api/v1/query_range", get(query::range).post(query::range))
+        .route("/api/v1/query_exemplars", get(query::exemplars).post(query::exemplars))
+        .route("/api/v1/format_query", get(query::format).post(query::format))
+        .route("/api/v1/labels", get(labels::names).post(labels::names))
+        .route("/api/v1/label/{name}/values", get(labels::values))
+        .route("/api/v1/series", get(labels::series).post(labels::series))
         .route("/api/v1/metadata", get(metadata::metadata))
         .route("/api/v1/targets", get(status::targets))
         .route("/api/v1/status/buildinfo", get(status::build))
@@ -83,3 +92,6 @@ pub fn routes(state: PrometheusState) -> Router {
         .route("/metrics", get(health::metrics))
         .with_state(state)
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,8 +148,10 @@ fn decode(encoded: &[u8]) -> Result<String> {
 /// Reads seconds since the epoch with fractions, or RFC 3339.
 pub(crate) fn parse_time(text: &str) -> Option<TimestampMs> {
     if let Ok(seconds) = text.parse::<f64>() {
-        let ms = (seconds * 1_000.0).round();
-        return (ms.abs() < 9.2e18).then_some(TimestampMs(ms as i64));
+        // As Prometheus rounds: the fraction by itself, which has more digits left alone.
+        let fraction = (seconds.fract() * 1_000.0).round();
+        let fits = seconds.abs() < 9.2e15;
+        return fits.then(|| TimestampMs(seconds.trunc() as i64 * 1_000 + fraction as i64));
     }
     let instant: jiff::Timestamp = text.parse().ok()?;
     Some(TimestampMs(instant.as_millisecond()))
@@ -199,6 +201,7 @@ mod tests {
         let cases = [
             ("4", 4_000),
             ("1.2345", 1_235),
+            ("1795431878.5005", 1_795_431_878_500),
             ("1435781430.781", 1_435_781_430_781),
             ("-1.5", -1_500),
             ("2015-07-01T20:10:51.781Z", 1_435_781_451_781),

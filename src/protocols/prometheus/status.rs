@@ -101,7 +101,7 @@ pub(crate) async fn tsdb(
     ];
     Ok(success(&warnings, |out| {
         out.extend_from_slice(b"{\"headStats\":");
-        push_object(out, head, |out, count| push_number(out, count));
+        push_object(out, head, push_number);
         for (name, counts) in lists {
             out.extend_from_slice(format!(",\"{name}\":").as_bytes());
             push_list(out, counts, |out, (name, count)| {

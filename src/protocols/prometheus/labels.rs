@@ -1,0 +1,73 @@
+//! Which label names, values and series there are.
+
+use axum::extract::{Path, State};
+
+use crate::access::Caller;
+use crate::base::error::Error;
+use crate::model::matcher::Matcher;
+use crate::model::series::LabelQuery;
+use crate::protocols::prometheus::PrometheusState;
+use crate::protocols::prometheus::error::{ApiError, ApiResult};
+use crate::protocols::prometheus::json::{push_labels, push_list, push_texts};
+use crate::protocols::prometheus::params::{Params, unescape_label};
+use crate::protocols::prometheus::response::success;
+use crate::service::Expression;
+
+/// Prometheus' own words.
+const CUT: &str = "results truncated due to limit";
+
+/// Answers label names.
+pub(crate) async fn names(
+    State(state): State<PrometheusState>,
+    caller: Caller,
+    params: Params,
+) -> ApiResult {
+    let found = state.services.metrics.labels(&caller, query(&params)?).await?;
+    let notes = notes(found.truncated, found.warnings);
+    Ok(success(&notes, |out| push_texts(out, &found.items)))
+}
+
+/// Answers the values of the label in the path.
+pub(crate) async fn values(
+    State(state): State<PrometheusState>,
+    Path(name): Path<String>,
+    caller: Caller,
+    params: Params,
+) -> ApiResult {
+    let name = unescape_label(&name);
+    let found = state.services.metrics.label_values(&caller, &name, query(&params)?).await?;
+    let notes = notes(found.truncated, found.warnings);
+    Ok(success(&notes, |out| push_texts(out, &found.items)))
+}
+
+/// Answers label sets; at least one `match[]` is needed.
+pub(crate) async fn series(
+    State(state): State<PrometheusState>,
+    caller: Caller,
+    params: Params,
+) -> ApiResult {
+    let query = query(&params)?;
+    if query.match_sets.is_empty() {
+        return Err(ApiError::from(Error::invalid("no match[] parameter provided")));
+    }
+    let found = state.services.metrics.series(&caller, query).await?;
+    let notes = notes(found.truncated, found.warnings);
+    Ok(success(&notes, |out| push_list(out, &found.items, push_labels)))
+}
+
+fn query(params: &Params) -> Result<LabelQuery, ApiError> {
+    let read = |text| {
+        Expression::parse_selector(text)
+            .map_err(|error| ApiError::parameter("match[]", error.message()))
+    };
+    let match_sets: Vec<Vec<Matcher>> =
+        params.all("match[]").map(read).collect::<Result<_, _>>()?;
+    Ok(LabelQuery { match_sets, range: params.range()?, limit: params.limit()? })
+}
+
+fn notes(truncated: bool, mut warnings: Vec<String>) -> Vec<String> {
+    if truncated {
+        warnings.push(CUT.to_owned());
+    }
+    warnings
+}

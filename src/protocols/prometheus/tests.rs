@@ -1,0 +1,5 @@
+//! The door as its clients see it, in front of stores in memory.
+
+mod door;
+mod api;
+mod write;

@@ -1,0 +1,125 @@
+//! PromQL as the doors know it: a text that was read and can be evaluated.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::base::error::{Error, Result};
+use crate::model::matcher::Matcher;
+use crate::query::promql::ast::{Kind, Node, Timing, ValueType};
+use crate::query::promql::{self, Expr};
+
+/// A PromQL expression that was read and type-checked. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Expression(Arc<Expr>);
+
+impl Expression {
+    /// Reads an expression.
+    ///
+    /// # Errors
+    /// `InvalidInput` with Prometheus' text, which names the place.
+    pub fn parse(text: &str) -> Result<Self> {
+        let expr = promql::parse(text).map_err(|error| Error::invalid(error.to_string()))?;
+        Ok(Expression(Arc::new(expr)))
+    }
+
+    /// Reads a bare series selector such as `up{job="a"}`.
+    ///
+    /// # Errors
+    /// `InvalidInput` for anything else, or when every condition matches the empty text.
+    pub fn parse_selector(text: &str) -> Result<Vec<Matcher>> {
+        let expression = Expression::parse(text)?;
+        let Kind::Selector(selector) = &expression.0.root.kind else {
+            return Err(Error::invalid(format!("{text:?} is not a series selector")));
+        };
+        let Timing { offset: None, at: None } = &selector.timing else {
+            return Err(Error::invalid(format!("{text:?} has a time, a series selector has none")));
+        };
+        if selector.matchers.iter().all(Matcher::matches_absent) {
+            return Err(Error::invalid("match[] must contain at least one non-empty matcher"));
+        }
+        Ok(selector.matchers.clone())
+    }
+
+    /// Returns the conditions of every selector inside, in the order written.
+    pub fn selectors(&self) -> Vec<Vec<Matcher>> {
+        let mut found = Vec::new();
+        collect(&self.0.root, &mut found);
+        found
+    }
+
+    /// Checks that the expression has a value at every step of a range.
+    ///
+    /// # Errors
+    /// `InvalidInput` in Prometheus' words for texts and range vectors.
+    pub fn check_stepwise(&self) -> Result<()> {
+        match self.0.root.value_type() {
+            ValueType::Scalar | ValueType::Vector => Ok(()),
+            other => Err(Error::invalid(format!(
+                "invalid expression type {:?} for range query, must be Scalar or instant Vector",
+                other.documented()
+            ))),
+        }
+    }
+
+    /// Returns the tree.
+    pub(crate) fn tree(&self) -> &Expr {
+        &self.0
+    }
+}
+
+impl fmt::Display for Expression {
+    /// Writes the expression as Prometheus' `format_query` would on one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The parser bounds the depth of the tree.
+fn collect(node: &Node, found: &mut Vec<Vec<Matcher>>) {
+    match &node.kind {
+        Kind::Number(_) | Kind::Text(_) => {}
+        Kind::Selector(selector) => found.push(selector.matchers.clone()),
+        Kind::Matrix(matrix) => found.push(matrix.selector.matchers.clone()),
+        Kind::Subquery(subquery) => collect(&subquery.operand, found),
+        Kind::Paren(inner) => collect(inner, found),
+        Kind::Unary { operand, .. } => collect(operand, found),
+        Kind::Binary(binary) => {
+            collect(&binary.left, found);
+            collect(&binary.right, found);
+        }
+        Kind::Aggregate(aggregate) => {
+            if let Some(parameter) = &aggregate.parameter {
+                collect(parameter, found);
+            }
+            collect(&aggregate.operand, found);
+        }
+        Kind::Call(call) => call.arguments.iter().for_each(|argument| collect(argument, found)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_selector_of_an_expression_is_found() {
+        let text = "topk(scalar(k), rate(a[5m])) / on (x) (-b{y=\"1\"} + max_over_time(c[1h:1m]))";
+        let names: Vec<String> = Expression::parse(text)
+            .unwrap()
+            .selectors()
+            .iter()
+            .flat_map(|set| set.iter().filter(|one| one.name == "__name__"))
+            .map(|matcher| matcher.value.clone())
+            .collect();
+        assert_eq!(names, ["k", "a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_series_selector_is_bare_and_chooses_something() {
+        let set = Expression::parse_selector("up{job=~\"a.*\"}").unwrap();
+        assert_eq!(set.len(), 2);
+        for wrong in ["", "up[5m]", "up offset 5m", "rate(up[5m])", "{}", "{a=\"\"}", "up{", "1"] {
+            assert!(Expression::parse_selector(wrong).is_err(), "{wrong}");
+        }
+    }
+}

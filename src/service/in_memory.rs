@@ -1,0 +1,63 @@
+//! Use cases in front of stores in memory, for tests of the doors.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::clock::SharedClock;
+use crate::ingest::recording::Recording;
+use crate::ingest::{Ingest, IngestLimits, Stores};
+use crate::model::batch::MetricBatch;
+use crate::model::time::TimestampMs;
+use crate::service::limits::QueryLimits;
+use crate::service::services::{ServiceParts, Services};
+use crate::service::status::{ApplianceFacts, TargetSource};
+use crate::storage::memory::metric::MemoryMetricStore;
+use crate::storage::metric_store::MetricStore;
+
+/// Services and the door in, on the same stores: metrics are kept, logs and traces only recorded.
+pub(crate) struct InMemory {
+    /// Answers questions.
+    pub(crate) services: Services,
+    /// Takes what is written.
+    pub(crate) ingest: Ingest,
+    metrics: Arc<MemoryMetricStore>,
+}
+
+impl InMemory {
+    /// Starts empty; metrics may be an hour out of order.
+    pub(crate) fn new(clock: SharedClock, targets: Arc<dyn TargetSource>) -> Self {
+        let metrics = Arc::new(MemoryMetricStore::new(Duration::from_secs(3_600)));
+        let others = Arc::new(Recording::default());
+        let stores =
+            Stores { metrics: metrics.clone(), logs: others.clone(), traces: others.clone() };
+        let services = Services::new(ServiceParts {
+            metrics: metrics.clone(),
+            logs: others.clone(),
+            traces: others,
+            limits: QueryLimits::default(),
+            facts: facts(TimestampMs(clock.now_ms())),
+            clock: Arc::clone(&clock),
+            targets,
+        });
+        let ingest = Ingest::new(stores, IngestLimits::default(), clock);
+        InMemory { services, ingest, metrics }
+    }
+
+    /// Stores metrics that must all be taken.
+    pub(crate) async fn store(&self, batch: MetricBatch) {
+        let receipt = self.metrics.append(batch).await.unwrap();
+        assert_eq!(receipt.rejected, Vec::new());
+    }
+}
+
+fn facts(started: TimestampMs) -> ApplianceFacts {
+    ApplianceFacts {
+        version: "0.1.0".to_owned(),
+        revision: String::new(),
+        started,
+        config: "listen:\n  http: \"x\"\n".to_owned(),
+        flags: vec![("storage".to_owned(), "memory".to_owned())],
+        retention: "30d".to_owned(),
+        working_directory: "/srv".to_owned(),
+    }
+}
