@@ -106,6 +106,9 @@ pub(super) fn interpolated(
     counter: bool,
     reconciled: impl Fn(&'static str),
 ) -> Result<Histogram, Incompatible> {
+    if uses_custom_buckets(&left.histogram) != uses_custom_buckets(&right.histogram) {
+        return Err(Incompatible);
+    }
     if at == left.timestamp.0 {
         return Ok(Histogram::clone(&left.histogram));
     }
