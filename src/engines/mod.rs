@@ -1,5 +1,6 @@
 //! The implementations of the ports, strangers to each other, sharing `kit`.
 
 pub mod kit;
+pub mod logs;
 pub mod metrics;
 pub mod traces;
