@@ -10,6 +10,7 @@ use crate::config::{Config, StorageKind};
 use crate::engines::kit::EngineContext;
 use crate::engines::kit::disk::{Disk, RealDisk};
 use crate::engines::kit::log::{Log, LogOptions};
+use crate::engines::logs::LogEngine;
 use crate::engines::metrics::{self, MetricOptions};
 use crate::engines::traces::TraceEngine;
 use crate::ingest::Stores;
@@ -80,10 +81,9 @@ impl OpenStores {
             max_active_series: usize::try_from(config.metrics.max_active_series)
                 .unwrap_or(usize::MAX),
         };
-        tracing::warn!("the engine of logs is not joined yet: they are kept in memory");
         Ok(OpenStores {
             metrics: Arc::new(metrics::Engine::open(context("metrics"), options)?),
-            logs: Arc::new(MemoryLogStore::new()),
+            logs: Arc::new(LogEngine::open(context("logs"))?),
             traces: Arc::new(TraceEngine::open(context("traces"))?),
             log: Some(log),
         })
