@@ -1,9 +1,10 @@
 //! Thrift's binary protocol, as a tree of values read from hostile bytes.
 
-use std::collections::BTreeMap;
-
 /// How deep structs and lists may nest; Jaeger's own need four levels.
 const MAX_DEPTH: usize = 16;
+/// How many values a batch may hold: a value takes one byte on the wire and up to two hundred here.
+/// A span with ten tags has about fifty.
+const MAX_VALUES: usize = 1_000_000;
 
 /// A thrift value.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,8 +25,16 @@ pub enum Value {
     Map(usize),
 }
 
-/// The fields of a struct.
-pub type Fields = BTreeMap<i16, Value>;
+/// The fields of a struct, in the order of their coming; structs here have few.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Fields(Vec<(i16, Value)>);
+
+impl Fields {
+    /// Returns the field of this number; the last one when it was repeated.
+    pub fn get(&self, number: &i16) -> Option<&Value> {
+        self.0.iter().rev().find(|(own, _)| own == number).map(|(_, value)| value)
+    }
+}
 
 const BOOL: u8 = 2;
 const BYTE: u8 = 3;
@@ -44,7 +53,7 @@ const LIST: u8 = 15;
 /// # Errors
 /// A text that says at which byte the bytes make no sense.
 pub fn read_struct(bytes: &[u8]) -> Result<Fields, String> {
-    let mut reader = Reader { bytes, at: 0 };
+    let mut reader = Reader { bytes, at: 0, left: MAX_VALUES };
     let fields = reader.fields(0)?;
     match reader.at == bytes.len() {
         true => Ok(fields),
@@ -55,6 +64,8 @@ pub fn read_struct(bytes: &[u8]) -> Result<Fields, String> {
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// How many more values may be read.
+    left: usize,
 }
 
 impl Reader<'_> {
@@ -69,7 +80,7 @@ impl Reader<'_> {
         if depth > MAX_DEPTH {
             return Err(format!("values nest deeper than {MAX_DEPTH} at byte {}", self.at));
         }
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         loop {
             let [kind] = self.take::<1>()?;
             if kind == 0 {
@@ -77,11 +88,13 @@ impl Reader<'_> {
             }
             let number = i16::from_be_bytes(self.take()?);
             let value = self.value(kind, depth)?;
-            fields.insert(number, value);
+            fields.0.push((number, value));
         }
     }
 
     fn value(&mut self, kind: u8, depth: usize) -> Result<Value, String> {
+        let fewer = || format!("the batch has more than {MAX_VALUES} values; send smaller ones");
+        self.left = self.left.checked_sub(1).ok_or_else(fewer)?;
         Ok(match kind {
             BOOL => Value::Bool(self.take::<1>()? != [0]),
             BYTE => Value::Int(i64::from(self.take::<1>()?[0] as i8)),
@@ -145,7 +158,16 @@ mod tests {
         let deep: Vec<u8> = std::iter::repeat_n([STRUCT, 0, 1], 100).flatten().collect();
         assert!(read_struct(&deep).unwrap_err().contains("deeper"));
         assert!(read_struct(&[]).unwrap_err().contains("ends"));
-        assert_eq!(read_struct(&[0]), Ok(Fields::new()));
+        assert_eq!(read_struct(&[0]), Ok(Fields::default()));
+    }
+
+    #[test]
+    fn a_small_body_does_not_become_millions_of_values() {
+        let count = 4_000_000_i32;
+        let mut bomb = vec![LIST, 0, 2, STRUCT];
+        bomb.extend(count.to_be_bytes());
+        bomb.resize(bomb.len() + count as usize + 1, 0);
+        assert!(read_struct(&bomb).unwrap_err().contains("more than"));
     }
 
     proptest! {
