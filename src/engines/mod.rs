@@ -4,3 +4,4 @@ pub mod kit;
 pub mod logs;
 pub mod metrics;
 pub mod traces;
+pub mod state;

@@ -2,7 +2,12 @@
 
 use async_trait::async_trait;
 
-use crate::base::error::Result;
+use crate::base::error::{Error, ErrorKind, Result};
+
+/// The longest key.
+pub const MAX_KEY_BYTES: usize = 1 << 10;
+/// The longest value.
+pub const MAX_VALUE_BYTES: usize = 16 << 20;
 
 /// One change of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +30,29 @@ pub enum StateOp {
     },
 }
 
+impl StateOp {
+    /// Checks the sizes that every store holds to.
+    ///
+    /// # Errors
+    /// `LimitExceeded` when the key or the value is too long.
+    pub fn check(&self) -> Result<()> {
+        let (table, key, value_bytes) = match self {
+            StateOp::Put { table, key, value } => (table, key, value.len()),
+            StateOp::Delete { table, key } => (table, key, 0),
+        };
+        if key.len() > MAX_KEY_BYTES {
+            let text = format!("{table}: a key of {} bytes; at most {MAX_KEY_BYTES}", key.len());
+            return Err(Error::new(ErrorKind::LimitExceeded, text));
+        }
+        if value_bytes > MAX_VALUE_BYTES {
+            let text =
+                format!("{table}: a value of {value_bytes} bytes; at most {MAX_VALUE_BYTES}");
+            return Err(Error::new(ErrorKind::LimitExceeded, text));
+        }
+        Ok(())
+    }
+}
+
 /// What must hold for a transaction to happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Precondition {
@@ -42,7 +70,7 @@ pub type StateRow = (Vec<u8>, Vec<u8>);
 /// Keeps small values by key. Transactions are durable when they return, and happen whole or not.
 #[async_trait]
 pub trait StateStore: Send + Sync {
-    /// Applies all `ops` if all `conditions` hold.
+    /// Applies all `ops` in their order if all `conditions` hold.
     ///
     /// # Errors
     /// `Conflict` when a condition does not hold; `LimitExceeded` for oversize keys and values;

@@ -9,3 +9,4 @@ mod metric_keeps;
 mod metric_reads;
 mod metric_writes;
 pub mod trace;
+pub mod state;

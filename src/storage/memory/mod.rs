@@ -5,3 +5,4 @@
 pub mod metric;
 pub mod log;
 pub mod trace;
+pub mod state;
