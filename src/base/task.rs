@@ -9,6 +9,9 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+/// The stack of the threads that run tasks: parsers recurse into nested queries, up to their caps.
+pub const STACK_BYTES: usize = 8 << 20;
+
 /// Owns named background tasks and stops them together.
 #[derive(Clone, Default)]
 pub struct TaskGroup {

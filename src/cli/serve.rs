@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::app::{self, App};
 use crate::base::clock::SystemClock;
+use crate::base::task::STACK_BYTES;
 use crate::cli::arguments::Settings;
 use crate::cli::outcome::{Failure, complain};
 
@@ -17,6 +18,7 @@ pub(crate) fn serve(settings: &Settings) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("belvedere")
+        .thread_stack_size(STACK_BYTES)
         .build()
         .map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
     let reload = {

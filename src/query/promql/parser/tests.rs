@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::task::STACK_BYTES;
 
 fn error_of(text: &str) -> String {
     parse(text).map(|expr| expr.root.to_string()).expect_err(text).to_string()
@@ -68,12 +69,18 @@ fn power_binds_right_and_tighter_than_a_sign() {
 
 #[test]
 fn nesting_beyond_the_cap_is_refused_without_overflowing_the_stack() {
-    let deep = format!("{}1{}", "(".repeat(100_000), ")".repeat(100_000));
-    assert!(error_of(&deep).contains("nested too deeply"));
-    let chain = vec!["a"; 10_000].join(" + ");
-    assert!(error_of(&chain).contains("nested too deeply"));
-    let signs = format!("{}1", "-".repeat(100_000));
-    assert!(error_of(&signs).contains("nested too deeply"));
+    let texts = [
+        format!("{}1{}", "(".repeat(100_000), ")".repeat(100_000)),
+        vec!["a"; 10_000].join(" + "),
+        format!("{}1", "-".repeat(100_000)),
+    ];
+    // Threads that parse have the stack that the appliance gives its own.
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
+        for text in texts {
+            assert!(error_of(&text).contains("nested too deeply"));
+        }
+    });
+    thread.unwrap().join().unwrap();
 }
 
 #[test]
