@@ -50,7 +50,7 @@ fn write_until(log: &Log, end: Instant) -> Vec<Duration> {
         let lsn = pending.lsn;
         pending.wait().unwrap();
         waits.push(sent.elapsed());
-        if lsn.0 % 10_000 == 0 {
+        if lsn.0.is_multiple_of(10_000) {
             Signal::ALL.into_iter().for_each(|signal| log.checkpoint(signal, lsn));
         }
     }

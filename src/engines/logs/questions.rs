@@ -219,6 +219,7 @@ fn check(cancelled: &AtomicBool) -> Result<()> {
 }
 
 /// A match, read as far as deciding it took.
+#[allow(clippy::large_enum_variant, reason = "matches live one at a time")]
 enum Match<'a> {
     Memory(&'a Arc<LogHit>),
     File { day: usize, view: &'a DayView, address: DocAddress },

@@ -116,7 +116,7 @@ impl Shared {
                     found.push((at, id, trace));
                 }
             }
-            found.sort_by(|left, right| (right.0, right.1).cmp(&(left.0, left.1)));
+            found.sort_by_key(|(at, id, _)| std::cmp::Reverse((*at, *id)));
             found.truncate(wanted);
         }
         let traces = found.into_iter().map(|(_, _, trace)| trace).collect();

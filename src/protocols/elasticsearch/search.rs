@@ -197,7 +197,7 @@ async fn msearch(
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
         .collect();
     let lines = lines.strip_suffix(&[&b""[..]]).unwrap_or(&lines);
-    if lines.is_empty() || lines.len() % 2 != 0 || lines.len() > 2 * MAX_SEARCHES {
+    if lines.is_empty() || !lines.len().is_multiple_of(2) || lines.len() > 2 * MAX_SEARCHES {
         let reason =
             format!("a multi-search is 1 to {MAX_SEARCHES} pairs of a header and a body line");
         return Err(Fault::bad_request("illegal_argument_exception", reason));

@@ -54,10 +54,13 @@ async fn records_come_back_as_they_were(subject: &dyn Subject, flushed: bool) {
     assert_eq!(hit.record, wanted[1]);
 }
 
+/// A record's place with the values of the fields asked for.
+type Seen = (LogPosition, Vec<Option<AttrValue>>);
+
 /// Notes the values it is shown, at most `limit`.
 struct Notes {
     limit: usize,
-    seen: Arc<Mutex<Vec<(LogPosition, Vec<Option<AttrValue>>)>>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl LogVisitor for Notes {

@@ -79,10 +79,8 @@ fn place(
         }
         _ => {}
     }
-    if let Some(placed) = place_ids(record, &key, &value) {
-        if placed {
-            return Ok(());
-        }
+    if place_ids(record, &key, &value) == Some(true) {
+        return Ok(());
     }
     record.attributes.0.push((key, attribute(value, 0)));
     Ok(())

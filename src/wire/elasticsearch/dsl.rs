@@ -104,12 +104,11 @@ fn string_of<'a>(value: &'a Value, clause: &str) -> Result<&'a str, String> {
     value.as_str().ok_or_else(|| format!("[{clause}] query malformed, expected a text"))
 }
 
+/// A field, what stands under it, and the options beside that.
+type FieldBody<'a> = (&'a str, &'a Value, Option<&'a Map<String, Value>>);
+
 /// Returns the field and what stands under it, in `{"field": x}` or `{"field": {key: x, …}}`.
-fn field_body<'a>(
-    body: &'a Value,
-    clause: &str,
-    key: &str,
-) -> Result<(&'a str, &'a Value, Option<&'a Map<String, Value>>), String> {
+fn field_body<'a>(body: &'a Value, clause: &str, key: &str) -> Result<FieldBody<'a>, String> {
     let malformed = || format!("[{clause}] query malformed, expected one field");
     let fields = body.as_object().ok_or_else(malformed)?;
     let mut named = fields.iter().filter(|(name, _)| !matches!(name.as_str(), "boost" | "_name"));

@@ -178,10 +178,9 @@ impl Committer {
     pub(crate) fn close(&self) -> Result<()> {
         self.shared.queue.lock().closing = true;
         self.shared.wake.notify_one();
-        if let Some(thread) = self.thread.lock().take() {
-            if thread.join().is_err() {
-                return Err(Error::internal("the log's thread ended by a panic"));
-            }
+        let thread = self.thread.lock().take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            return Err(Error::internal("the log's thread ended by a panic"));
         }
         self.shared.queue.lock().failed.clone().map_or(Ok(()), Err)
     }
@@ -261,13 +260,12 @@ impl Shared {
             for entry in written {
                 let _ = entry.done.send(Ok(()));
             }
-            if let Some(next) = batch.peek() {
-                if let Err(error) = self.rotate(open, next.lsn) {
-                    for entry in batch {
-                        let _ = entry.done.send(Err(closed(error.message())));
-                    }
-                    return Err(error);
+            let Some(next) = batch.peek() else { break };
+            if let Err(error) = self.rotate(open, next.lsn) {
+                for entry in batch {
+                    let _ = entry.done.send(Err(closed(error.message())));
                 }
+                return Err(error);
             }
         }
         Ok(())

@@ -79,12 +79,11 @@ pub(crate) struct Packed {
 impl Packed {
     /// Compresses where that helps.
     pub(crate) fn of(signal: Signal, payload: &[u8]) -> Self {
-        if payload.len() >= COMPRESS_FROM {
-            if let Ok(small) = zstd::bulk::compress(payload, 1) {
-                if small.len() < payload.len() {
-                    return Packed { kind: signal as u8 | COMPRESSED, bytes: small };
-                }
-            }
+        if payload.len() >= COMPRESS_FROM
+            && let Ok(small) = zstd::bulk::compress(payload, 1)
+            && small.len() < payload.len()
+        {
+            return Packed { kind: signal as u8 | COMPRESSED, bytes: small };
         }
         Packed { kind: signal as u8, bytes: payload.to_vec() }
     }

@@ -13,7 +13,7 @@ mod format;
 mod segment;
 mod commit;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -199,7 +199,7 @@ impl Log {
 }
 
 /// Reads a segment's header and finds its last record; `None` for a file without a header.
-fn inspect(disk: &dyn Disk, path: &PathBuf) -> Result<Option<(Sealed, Vec<Repair>)>> {
+fn inspect(disk: &dyn Disk, path: &Path) -> Result<Option<(Sealed, Vec<Repair>)>> {
     let bytes = read_all(disk, path)?;
     let Some(header) = Header::decode(&bytes)? else { return Ok(None) };
     let mut last = Lsn(header.first.0.saturating_sub(1));
@@ -208,7 +208,7 @@ fn inspect(disk: &dyn Disk, path: &PathBuf) -> Result<Option<(Sealed, Vec<Repair
         last = record.lsn;
         Ok(())
     })?;
-    Ok(Some((Sealed { path: path.clone(), header, last }, repairs)))
+    Ok(Some((Sealed { path: path.to_owned(), header, last }, repairs)))
 }
 
 fn closed(reason: &str) -> Error {

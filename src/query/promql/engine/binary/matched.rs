@@ -105,11 +105,11 @@ impl Evaluation {
             for one in group.right.iter().map(|index| &sides.one[*index]) {
                 let labels = sides.labels(&many.labels, &one.labels);
                 let target = results.place(labels, sides);
-                for step in 0..steps {
+                for (step, partnered) in partnered.iter_mut().enumerate() {
                     let (Some(left), Some(right)) = (many.value(step), one.value(step)) else {
                         continue;
                     };
-                    partnered[step] = true;
+                    *partnered = true;
                     place(target, step, &mut matched)?;
                     self.put(sides, &mut results.columns[target], step, &left, &right)?;
                 }
@@ -131,9 +131,9 @@ impl Evaluation {
         for one in group.right.iter().map(|index| &sides.one[*index]) {
             let many = matching_labels(&one.labels, sides.matching);
             let target = results.place(sides.labels(&many, &one.labels), sides);
-            for step in 0..steps {
+            for (step, matched) in matched.iter().enumerate() {
                 let Some(right) = one.value(step) else { continue };
-                if !matched[step] {
+                if !matched {
                     self.put(sides, &mut results.columns[target], step, &fill, &right)?;
                 }
             }
