@@ -1,4 +1,11 @@
 //! The real binary, as a person or a service manager runs it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and tells what it did not run"
+)]
 
 use std::fs;
 use std::io::{Read, Write};
