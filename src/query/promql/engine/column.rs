@@ -138,6 +138,12 @@ pub(super) fn without_metadata(labels: &Labels) -> Labels {
     labels.without(is_metadata_label)
 }
 
+/// Returns whether a label may bear this name. A replacement character stands for bytes that were no
+/// UTF-8 when the query was read.
+pub(super) fn is_label_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains('\u{fffd}')
+}
+
 /// Takes columns block by block.
 pub(super) trait Sink: Send {
     /// Takes a block; no column of it comes again.

@@ -1,6 +1,7 @@
 //! Selectors: blocks of series from the store to columns.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::base::error::{Error, Result};
 use crate::model::answer::SampleValue;
@@ -96,11 +97,12 @@ impl Evaluation {
         .await
     }
 
-    /// Evaluates `timestamp(selector)`.
+    /// Evaluates `timestamp(selector)`; `saw_histogram` is set when any sample is a histogram.
     pub(super) async fn select_timestamps(
         &self,
         selector: &Selector,
         grid: Grid,
+        saw_histogram: &AtomicBool,
         sink: &mut (dyn Sink + '_),
     ) -> Result<()> {
         let mut renamed = crate::query::promql::engine::column::Mapped {
@@ -111,7 +113,10 @@ impl Evaluation {
             },
         };
         self.each_sample(selector, grid, false, &mut renamed, |data, look| {
-            let (at, _) = latest(data, look, self.lookback())?;
+            let (at, value) = latest(data, look, self.lookback())?;
+            if matches!(value, SampleValue::Histogram(_)) {
+                saw_histogram.store(true, Ordering::Relaxed);
+            }
             Some(SampleValue::Float(at as f64 / 1000.0))
         })
         .await

@@ -198,6 +198,15 @@ impl HistogramSum {
         self.negative.iter_mut().for_each(|(_, count)| each(count));
     }
 
+    /// Returns whether any count is infinite.
+    pub(super) fn overflows(&self) -> bool {
+        let buckets = self.positive.iter().chain(&self.negative).map(|(_, count)| count);
+        [&self.zero, &self.count, &self.sum]
+            .into_iter()
+            .chain(buckets)
+            .any(|sum| sum.value.is_infinite())
+    }
+
     /// Returns the count of the zero bucket.
     pub(super) fn zero_count(&self) -> f64 {
         self.zero.total()

@@ -5,6 +5,7 @@
 
 mod buckets;
 mod flat;
+mod mean;
 mod reset;
 mod estimate;
 mod trim;
@@ -17,6 +18,7 @@ pub(super) use crate::query::promql::histogram::estimate::{
     Estimate, fraction, quantile, variance,
 };
 pub(super) use crate::query::promql::histogram::flat::{Added, HistogramSum};
+pub(super) use crate::query::promql::histogram::mean::HistogramMean;
 pub(super) use crate::query::promql::histogram::reset::detect_reset;
 pub(super) use crate::query::promql::histogram::trim::trimmed;
 
@@ -129,16 +131,6 @@ pub(super) fn interpolated(
         reconciled("addition");
     }
     Ok(result)
-}
-
-/// Returns whether any count is infinite.
-pub(super) fn overflows(histogram: &Histogram) -> bool {
-    let numbers = [histogram.zero_count, histogram.count, histogram.sum];
-    numbers
-        .iter()
-        .chain(&histogram.positive_buckets)
-        .chain(&histogram.negative_buckets)
-        .any(|number| number.is_infinite())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::query::promql::engine::column::Column;
 use crate::query::promql::engine::context::Evaluation;
 use crate::query::promql::engine::notes::Note;
 use crate::query::promql::engine::sums::{Mean, Sum, quantile};
-use crate::query::promql::histogram::{self, HistogramSum};
+use crate::query::promql::histogram::{self, HistogramMean, HistogramSum};
 use crate::query::promql::position::Span;
 
 /// What was seen of a group at one step.
@@ -38,25 +38,27 @@ enum State {
 /// Histograms of a group at one step, under `sum` and `avg`.
 #[derive(Clone)]
 struct Histograms {
-    sum: HistogramSum,
-    count: f64,
+    total: Total,
     reset: bool,
     not_reset: bool,
     incompatible: bool,
-    /// Set once the sum overflowed and the mean is kept instead.
-    mean: bool,
+}
+
+#[derive(Clone)]
+enum Total {
+    Sum(HistogramSum),
+    Mean(HistogramMean),
 }
 
 impl Histograms {
-    fn of(known: &Histogram) -> Self {
-        let mut histograms = Histograms {
-            sum: HistogramSum::of(known),
-            count: 1.0,
-            reset: false,
-            not_reset: false,
-            incompatible: false,
-            mean: false,
+    fn of(known: &Histogram, op: AggregateOp) -> Self {
+        let total = if op == AggregateOp::Avg {
+            Total::Mean(HistogramMean::of(known))
+        } else {
+            Total::Sum(HistogramSum::of(known))
         };
+        let mut histograms =
+            Histograms { total, reset: false, not_reset: false, incompatible: false };
         histograms.track(known);
         histograms
     }
@@ -147,32 +149,17 @@ impl Folding<'_> {
             }
         }
         let Some(histograms) = &mut cell.histograms else {
-            cell.histograms = Some(Box::new(Histograms::of(known)));
+            cell.histograms = Some(Box::new(Histograms::of(known, self.op)));
             return self.evaluation.budget.take(24);
         };
         if histograms.incompatible {
             return Ok(());
         }
         histograms.track(known);
-        histograms.count += 1.0;
-        let count = histograms.count;
-        let mut next = histograms.sum.clone();
-        let mut added = if histograms.mean {
-            next.scale((count - 1.0) / count);
-            next.add(&histogram::divided(known, count))
-        } else {
-            next.add(known)
+        let added = match &mut histograms.total {
+            Total::Sum(sum) => sum.add(known),
+            Total::Mean(mean) => mean.add(known),
         };
-        let overflow = self.op == AggregateOp::Avg
-            && !histograms.mean
-            && histogram::overflows(&next.clone().finish());
-        if overflow {
-            histograms.mean = true;
-            next = histograms.sum.clone();
-            next.divide(count - 1.0);
-            next.scale((count - 1.0) / count);
-            added = next.add(&histogram::divided(known, count));
-        }
         match added {
             Err(histogram::Incompatible) => {
                 histograms.incompatible = true;
@@ -183,7 +170,6 @@ impl Folding<'_> {
                 if added.bounds_reconciled {
                     self.evaluation.note(self.span, Note::MismatchedBounds("aggregation"));
                 }
-                histograms.sum = next;
             }
         }
         Ok(())
@@ -213,10 +199,10 @@ impl Folding<'_> {
         if histograms.reset && histograms.not_reset {
             self.evaluation.note(self.span, Note::ResetCollision("aggregation"));
         }
-        let mut sum = histograms.sum;
-        if self.op == AggregateOp::Avg && !histograms.mean {
-            sum.divide(histograms.count);
-        }
-        Some(SampleValue::Histogram(sum.finish().into()))
+        let total = match histograms.total {
+            Total::Sum(sum) => sum.finish(),
+            Total::Mean(mean) => mean.finish(),
+        };
+        Some(SampleValue::Histogram(total.into()))
     }
 }

@@ -25,9 +25,6 @@ impl Evaluation {
         };
         let parameters = self.scalar(parameter, grid).await?;
         let mut columns = self.gather(&aggregate.operand, grid).await?;
-        if columns.is_empty() {
-            return Ok(());
-        }
         self.check_parameters(aggregate.op, &parameters, parameter.span)?;
         // Which series are first must not depend on how the store orders them.
         columns.sort_by(|left, right| left.labels.cmp(&right.labels));
@@ -42,6 +39,7 @@ impl Evaluation {
             groups[place].push(index);
         }
         let mut order: Vec<usize> = Vec::new();
+        let mut placed = vec![false; columns.len()];
         for group in &groups {
             for (step, parameter) in parameters.iter().enumerate() {
                 let kept = self.kept(aggregate.op, *parameter, group, &columns, step, node.span);
@@ -49,10 +47,7 @@ impl Evaluation {
                     columns[*index].clear(step);
                 }
                 order.extend(
-                    kept.iter()
-                        .filter(|index| grid.steps == 1 || !order.contains(index))
-                        .copied()
-                        .collect::<Vec<_>>(),
+                    kept.into_iter().filter(|index| !std::mem::replace(&mut placed[*index], true)),
                 );
             }
         }

@@ -6,7 +6,7 @@ use crate::base::error::{Error, Result};
 use crate::model::answer::SampleValue;
 use crate::query::promql::ast::{Aggregate, Kind};
 use crate::query::promql::engine::aggregate::group_labels;
-use crate::query::promql::engine::column::{Column, Grid, Sink};
+use crate::query::promql::engine::column::{Column, Grid, Sink, is_label_name};
 use crate::query::promql::engine::context::Evaluation;
 use crate::query::promql::histogram::describe;
 use crate::query::promql::printer::plain_number;
@@ -22,8 +22,8 @@ impl Evaluation {
         let Some(Kind::Text(label)) = parameter else {
             return Err(Error::internal("the parameter is no text"));
         };
-        if label.is_empty() {
-            return Err(Error::invalid("invalid label name \"\""));
+        if !is_label_name(label) {
+            return Err(Error::invalid(format!("invalid label name {label:?}")));
         }
         let mut grouping = aggregate.grouping.clone();
         if !aggregate.without {

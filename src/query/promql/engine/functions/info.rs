@@ -1,6 +1,7 @@
 //! `info()`: labels of info series, such as `target_info`, added to those of a vector.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::AtomicBool;
 
 use crate::base::error::{Error, Result};
 use crate::model::labels::{Labels, LabelsBuilder, METRIC_NAME};
@@ -112,7 +113,11 @@ impl Evaluation {
         let timing = first_timing(node, &Timing::default()).unwrap_or_default();
         let selector = Selector { matchers, timing, ..Selector::default() };
         let mut columns: Vec<Column> = Vec::new();
-        self.select_timestamps(&selector, grid, &mut columns).await?;
+        let saw_histogram = AtomicBool::default();
+        self.select_timestamps(&selector, grid, &saw_histogram, &mut columns).await?;
+        if saw_histogram.into_inner() {
+            return Err(Error::invalid("info sample should be float"));
+        }
         columns.sort_by(|left, right| left.labels.cmp(&right.labels));
         Ok(columns.into_iter().map(|column| (column.labels.clone(), column)).collect())
     }

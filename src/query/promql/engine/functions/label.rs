@@ -6,7 +6,7 @@ use crate::base::error::{Error, Result};
 use crate::model::labels::METRIC_NAME;
 use crate::query::promql::ast::Call;
 use crate::query::promql::engine::answer::join_equal;
-use crate::query::promql::engine::column::{Column, Grid, Sink};
+use crate::query::promql::engine::column::{Column, Grid, Sink, is_label_name};
 use crate::query::promql::engine::context::Evaluation;
 use crate::query::promql::engine::functions::{argument, text};
 
@@ -67,7 +67,7 @@ impl Evaluation {
 }
 
 fn check_name(name: &str, role: &str, function: &str) -> Result<()> {
-    if name.is_empty() {
+    if !is_label_name(name) {
         let message = format!("invalid {role} label name in {function}(): {name}");
         return Err(Error::invalid(message));
     }

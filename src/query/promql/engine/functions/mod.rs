@@ -14,6 +14,8 @@ mod classic;
 mod native;
 mod info;
 
+use std::sync::atomic::AtomicBool;
+
 use crate::base::error::{Error, Result};
 use crate::model::labels::Labels;
 use crate::query::promql::ast::{Call, Kind, Node, ValueType};
@@ -152,7 +154,7 @@ impl Evaluation {
         sink: &mut (dyn Sink + '_),
     ) -> Result<()> {
         if let Kind::Selector(selector) = &argument.bare().kind {
-            return self.select_timestamps(selector, grid, sink).await;
+            return self.select_timestamps(selector, grid, &AtomicBool::default(), sink).await;
         }
         let change = move |column: &mut Column| {
             column.drop_name = true;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::model::answer::SampleValue;
-use crate::model::histogram::CounterResetHint;
-use crate::model::sample::Sample;
+use crate::model::histogram::{CounterResetHint, Histogram};
+use crate::model::sample::{HistogramSample, Sample};
 use crate::query::promql::engine::notes::Note;
 use crate::query::promql::engine::sums::{Mean, Sum, quantile};
 use crate::query::promql::engine::windows::{RangeFunction, Window};
-use crate::query::promql::histogram::HistogramSum;
+use crate::query::promql::histogram::{Added, HistogramMean, HistogramSum, Incompatible};
 
 /// Returns the function of this name.
 pub(super) fn function(name: &str) -> Option<RangeFunction> {
@@ -66,10 +66,10 @@ fn average(window: &Window<'_>) -> Option<SampleValue> {
         return None;
     }
     if window.floats.is_empty() {
-        let mut sum = histogram_sum(window)?;
-        let count = window.histograms.len() as f64;
-        sum.divide(count);
-        return Some(SampleValue::Histogram(sum.finish().into()));
+        let [first, rest @ ..] = window.histograms else { return None };
+        let mut mean = HistogramMean::of(&first.histogram);
+        combine(window, rest, |known| mean.add(known))?;
+        return Some(SampleValue::Histogram(mean.finish().into()));
     }
     let mut mean = Mean::default();
     for sample in window.floats {
@@ -83,7 +83,9 @@ fn sum(window: &Window<'_>) -> Option<SampleValue> {
         return None;
     }
     if window.floats.is_empty() {
-        let sum = histogram_sum(window)?;
+        let [first, rest @ ..] = window.histograms else { return None };
+        let mut sum = HistogramSum::of(&first.histogram);
+        combine(window, rest, |known| sum.add(known))?;
         return Some(SampleValue::Histogram(sum.finish().into()));
     }
     let mut sum = Sum::default();
@@ -93,12 +95,15 @@ fn sum(window: &Window<'_>) -> Option<SampleValue> {
     Some(SampleValue::Float(sum.total()))
 }
 
-fn histogram_sum(window: &Window<'_>) -> Option<HistogramSum> {
-    let [first, rest @ ..] = window.histograms else { return None };
-    let mut sum = HistogramSum::of(&first.histogram);
+/// Takes all but the first histogram in and notes what happened; `None` when they do not fit.
+fn combine(
+    window: &Window<'_>,
+    rest: &[HistogramSample],
+    mut add: impl FnMut(&Histogram) -> Result<Added, Incompatible>,
+) -> Option<()> {
     let mut reconciled = false;
     for sample in rest {
-        let Ok(added) = sum.add(&sample.histogram) else {
+        let Ok(added) = add(&sample.histogram) else {
             window.note(Note::MixedExponentialCustom(window.name()));
             return None;
         };
@@ -111,7 +116,7 @@ fn histogram_sum(window: &Window<'_>) -> Option<HistogramSum> {
     if reconciled {
         window.note(Note::MismatchedBounds("aggregation"));
     }
-    Some(sum)
+    Some(())
 }
 
 fn first(window: &Window<'_>) -> Option<SampleValue> {
@@ -194,19 +199,4 @@ fn mad(window: &Window<'_>) -> Option<SampleValue> {
     let median = quantile(0.5, &mut values);
     values.iter_mut().for_each(|value| *value = (*value - median).abs());
     Some(SampleValue::Float(quantile(0.5, &mut values)))
-}
-
-/// The mean of huge histograms needs no sum that overflows.
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::histogram::Histogram;
-
-    #[test]
-    fn the_sum_of_histograms_knows_overflow() {
-        let huge = Histogram { count: f64::MAX, ..Histogram::default() };
-        let mut sum = HistogramSum::of(&huge);
-        sum.add(&huge).unwrap();
-        assert!(crate::query::promql::histogram::overflows(&sum.finish()));
-    }
 }
