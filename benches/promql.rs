@@ -1,6 +1,12 @@
 //! How long PromQL takes over 1,000 series × 24 h at 15 s, read from memory: guards the shapes that
 //! dashboards ask most. Run with `cargo bench --bench promql`; the profile and machine decide the
 //! figures, so compare only runs of one place.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench prints, and ends when it cannot go on"
+)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
