@@ -34,9 +34,9 @@ pub enum Kind {
     /// A text.
     Text(String),
     /// An instant vector selector.
-    Selector(Selector),
+    Selector(Box<Selector>),
     /// A range vector selector.
-    Matrix(Matrix),
+    Matrix(Box<Matrix>),
     /// An expression evaluated at many instants.
     Subquery(Box<Subquery>),
     /// An expression in parentheses.

@@ -15,32 +15,34 @@ use crate::query::promql::histogram;
 
 impl Evaluation {
     /// Evaluates an instant vector at every step and pushes its columns.
+    ///
+    /// Each kind of node has a future of its own, so that one level of a deep query takes little
+    /// of the stack.
     pub(super) fn vector<'a>(
         &'a self,
         node: &'a Node,
         grid: Grid,
         sink: &'a mut (dyn Sink + 'a),
     ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            if grid.steps == 0 {
-                return Ok(());
+        if grid.steps == 0 {
+            return Box::pin(std::future::ready(Ok(())));
+        }
+        match &node.kind {
+            Kind::Paren(inner) => self.vector(inner, grid, sink),
+            Kind::Selector(selector) => Box::pin(self.select(selector, node.span, grid, sink)),
+            Kind::Unary { negate: false, operand } => self.vector(operand, grid, sink),
+            Kind::Unary { negate: true, operand } => Box::pin(async move {
+                let mut negated = Mapped { inner: sink, change: negate };
+                self.vector(operand, grid, &mut negated).await
+            }),
+            Kind::Binary(binary) => self.binary(binary, node.span, grid, sink),
+            Kind::Aggregate(aggregate) => self.aggregate(aggregate, node, grid, sink),
+            Kind::Call(call) => self.call(call, node, grid, sink),
+            Kind::Number(_) | Kind::Text(_) | Kind::Matrix(_) | Kind::Subquery(_) => {
+                let error = Error::internal("the node is no instant vector");
+                Box::pin(std::future::ready(Err(error)))
             }
-            match &node.kind {
-                Kind::Paren(inner) => self.vector(inner, grid, sink).await,
-                Kind::Selector(selector) => self.select(selector, node.span, grid, sink).await,
-                Kind::Unary { negate: false, operand } => self.vector(operand, grid, sink).await,
-                Kind::Unary { negate: true, operand } => {
-                    let mut negated = Mapped { inner: sink, change: negate };
-                    self.vector(operand, grid, &mut negated).await
-                }
-                Kind::Binary(binary) => self.binary(binary, node.span, grid, sink).await,
-                Kind::Aggregate(aggregate) => self.aggregate(aggregate, node, grid, sink).await,
-                Kind::Call(call) => self.call(call, node, grid, sink).await,
-                Kind::Number(_) | Kind::Text(_) | Kind::Matrix(_) | Kind::Subquery(_) => {
-                    Err(Error::internal("the node is no instant vector"))
-                }
-            }
-        })
+        }
     }
 
     /// Evaluates a scalar at every step.

@@ -183,3 +183,6 @@ fn finish(value: Value, evaluation: &Evaluation, expr: &Expr) -> Answer {
     let (warnings, infos) = evaluation.notes.texts(&expr.text);
     Answer { value, warnings, infos }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,7 +45,10 @@ impl Parser<'_> {
         }
         let selector_span = node.span;
         let span = Span::new(selector_span.start, self.last_closing);
-        Ok(self.leaf(Kind::Matrix(Matrix { selector, selector_span, range }), span))
+        Ok(self.leaf(
+            Kind::Matrix(Box::new(Matrix { selector: *selector, selector_span, range })),
+            span,
+        ))
     }
 
     fn subquery(&mut self, operand: Node, range: Length) -> Parsed<Node> {

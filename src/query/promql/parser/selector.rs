@@ -25,7 +25,7 @@ impl<'a> Parser<'a> {
         if !selector.name.is_empty() {
             selector.matchers.push(Matcher::equal(METRIC_NAME, selector.name.clone()));
         }
-        Ok(self.leaf(Kind::Selector(selector), Span::new(start, end)))
+        Ok(self.leaf(Kind::Selector(Box::new(selector)), Span::new(start, end)))
     }
 
     fn matchers(&mut self) -> Parsed<Vec<Matcher>> {

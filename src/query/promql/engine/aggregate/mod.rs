@@ -7,6 +7,8 @@ mod values;
 
 use std::collections::HashMap;
 
+use futures_util::future::BoxFuture;
+
 use crate::base::error::{Error, Result};
 use crate::model::labels::{Labels, METRIC_NAME};
 use crate::query::promql::ast::{Aggregate, AggregateOp, Node};
@@ -29,20 +31,20 @@ fn group_labels(labels: &Labels, grouping: &[String], without: bool) -> Labels {
 
 impl Evaluation {
     /// Evaluates an aggregation.
-    pub(super) async fn aggregate(
-        &self,
-        aggregate: &Aggregate,
-        node: &Node,
+    pub(super) fn aggregate<'a>(
+        &'a self,
+        aggregate: &'a Aggregate,
+        node: &'a Node,
         grid: Grid,
-        sink: &mut (dyn Sink + '_),
-    ) -> Result<()> {
+        sink: &'a mut (dyn Sink + 'a),
+    ) -> BoxFuture<'a, Result<()>> {
         match aggregate.op {
             AggregateOp::Topk
             | AggregateOp::Bottomk
             | AggregateOp::Limitk
-            | AggregateOp::LimitRatio => self.ranked(aggregate, node, grid, sink).await,
-            AggregateOp::CountValues => self.count_values(aggregate, grid, sink).await,
-            _ => self.folded(aggregate, grid, sink).await,
+            | AggregateOp::LimitRatio => Box::pin(self.ranked(aggregate, node, grid, sink)),
+            AggregateOp::CountValues => Box::pin(self.count_values(aggregate, grid, sink)),
+            _ => Box::pin(self.folded(aggregate, grid, sink)),
         }
     }
 

@@ -5,10 +5,12 @@ mod matched;
 mod set;
 mod signature;
 
+use futures_util::future::BoxFuture;
+
 use crate::base::error::{Error, Result};
 use crate::model::answer::SampleValue;
 use crate::model::sample::is_stale;
-use crate::query::promql::ast::{Binary, BinaryOp, Cardinality, ValueType};
+use crate::query::promql::ast::{Binary, BinaryOp, Cardinality, Node, ValueType};
 use crate::query::promql::engine::binary::element::{Outcome, element, float_operation};
 use crate::query::promql::engine::column::{Column, Grid, Mapped, Sink};
 use crate::query::promql::engine::context::Evaluation;
@@ -33,7 +35,21 @@ fn changes_metric(op: BinaryOp) -> bool {
 
 impl Evaluation {
     /// Evaluates a binary operator of which at least one operand is a vector.
-    pub(super) async fn binary(
+    pub(super) fn binary<'a>(
+        &'a self,
+        binary: &'a Binary,
+        span: Span,
+        grid: Grid,
+        sink: &'a mut (dyn Sink + 'a),
+    ) -> BoxFuture<'a, Result<()>> {
+        let scalar = |node: &Node| node.value_type() == ValueType::Scalar;
+        if scalar(&binary.left) || scalar(&binary.right) {
+            return Box::pin(self.binary_scalar(binary, span, grid, sink));
+        }
+        Box::pin(self.binary_vectors(binary, span, grid, sink))
+    }
+
+    async fn binary_scalar(
         &self,
         binary: &Binary,
         span: Span,
@@ -41,19 +57,23 @@ impl Evaluation {
         sink: &mut (dyn Sink + '_),
     ) -> Result<()> {
         let left_scalar = binary.left.value_type() == ValueType::Scalar;
-        if left_scalar || binary.right.value_type() == ValueType::Scalar {
-            let (scalar, vector) = if left_scalar {
-                (&binary.left, &binary.right)
-            } else {
-                (&binary.right, &binary.left)
-            };
-            let scalars = self.scalar(scalar, grid).await?;
-            let change = |column: &mut Column| {
-                self.with_scalar(binary, column, &scalars, left_scalar, span);
-                Ok(())
-            };
-            return self.vector(vector, grid, &mut Mapped { inner: sink, change }).await;
-        }
+        let (scalar, vector) =
+            if left_scalar { (&binary.left, &binary.right) } else { (&binary.right, &binary.left) };
+        let scalars = self.scalar(scalar, grid).await?;
+        let change = |column: &mut Column| {
+            self.with_scalar(binary, column, &scalars, left_scalar, span);
+            Ok(())
+        };
+        self.vector(vector, grid, &mut Mapped { inner: sink, change }).await
+    }
+
+    async fn binary_vectors(
+        &self,
+        binary: &Binary,
+        span: Span,
+        grid: Grid,
+        sink: &mut (dyn Sink + '_),
+    ) -> Result<()> {
         let Some(matching) = &binary.matching else {
             return Err(Error::internal("two vectors without matching"));
         };

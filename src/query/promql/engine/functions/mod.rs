@@ -16,6 +16,8 @@ mod info;
 
 use std::sync::atomic::AtomicBool;
 
+use futures_util::future::BoxFuture;
+
 use crate::base::error::{Error, Result};
 use crate::model::labels::Labels;
 use crate::query::promql::ast::{Call, Kind, Node, ValueType};
@@ -35,55 +37,81 @@ fn range_function(name: &str) -> Option<RangeFunction> {
 
 impl Evaluation {
     /// Evaluates a function whose result is an instant vector.
-    pub(super) async fn call(
-        &self,
-        call: &Call,
-        node: &Node,
+    pub(super) fn call<'a>(
+        &'a self,
+        call: &'a Call,
+        node: &'a Node,
         grid: Grid,
-        sink: &mut (dyn Sink + '_),
-    ) -> Result<()> {
+        sink: &'a mut (dyn Sink + 'a),
+    ) -> BoxFuture<'a, Result<()>> {
         let name = call.function.name;
         if let Some(function) = range_function(name) {
-            return self.range_call(call, function, grid, sink).await;
+            return Box::pin(self.range_call(call, function, grid, sink));
         }
         if let Some(change) = math::function(name) {
-            let mut mapped = Mapped { inner: sink, change: math::each_float(change) };
-            return self.vector(argument(call, 0)?, grid, &mut mapped).await;
+            return Box::pin(self.mapped(call, math::each_float(change), grid, sink));
         }
         if let Some(part) = date::function(name) {
-            return self.date(call, part, grid, sink).await;
+            return Box::pin(self.date(call, part, grid, sink));
         }
         match name {
-            "absent_over_time" => self.absent_over_time(argument(call, 0)?, grid, sink).await,
-            "absent" => {
-                let argument = argument(call, 0)?;
-                let columns = self.gather(argument, grid).await?;
-                let absent = absent_column(&columns, argument, grid);
-                self.emit(absent.into_iter().collect(), sink).await
+            "absent_over_time" | "absent" => Box::pin(self.absent(call, grid, sink)),
+            "vector" => Box::pin(self.vector_of_scalar(call, grid, sink)),
+            "timestamp" => Box::pin(self.timestamp(call, grid, sink)),
+            "clamp" | "clamp_min" | "clamp_max" | "round" => {
+                Box::pin(self.bounded(call, grid, sink))
             }
-            "vector" => {
-                let mut column = Column::empty(Labels::empty(), 0);
-                column.floats = self.scalar(argument(call, 0)?, grid).await?;
-                self.emit(vec![column], sink).await
-            }
-            "timestamp" => self.timestamp(argument(call, 0)?, grid, sink).await,
-            "clamp" | "clamp_min" | "clamp_max" | "round" => self.bounded(call, grid, sink).await,
-            "label_replace" => self.label_replace(call, grid, sink).await,
-            "label_join" => self.label_join(call, grid, sink).await,
+            "label_replace" => Box::pin(self.label_replace(call, grid, sink)),
+            "label_join" => Box::pin(self.label_join(call, grid, sink)),
             "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc" => {
-                self.sort(call, node, grid, sink).await
+                Box::pin(self.sort(call, node, grid, sink))
             }
             "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => {
-                self.histogram_estimate(call, grid, sink).await
+                Box::pin(self.histogram_estimate(call, grid, sink))
             }
             "histogram_count" | "histogram_sum" | "histogram_avg" | "histogram_stddev"
             | "histogram_stdvar" => {
-                let mut mapped = Mapped { inner: sink, change: native::each_histogram(name) };
-                self.vector(argument(call, 0)?, grid, &mut mapped).await
+                Box::pin(self.mapped(call, native::each_histogram(name), grid, sink))
             }
-            "info" => self.info(call, grid, sink).await,
-            other => Err(Error::unsupported(format!("function {other}() is not supported"))),
+            "info" => Box::pin(self.info(call, grid, sink)),
+            other => {
+                let error = Error::unsupported(format!("function {other}() is not supported"));
+                Box::pin(std::future::ready(Err(error)))
+            }
         }
+    }
+
+    /// Evaluates the first argument and changes its columns in passing.
+    async fn mapped(
+        &self,
+        call: &Call,
+        change: impl FnMut(&mut Column) -> Result<()> + Send,
+        grid: Grid,
+        sink: &mut (dyn Sink + '_),
+    ) -> Result<()> {
+        let mut mapped = Mapped { inner: sink, change };
+        self.vector(argument(call, 0)?, grid, &mut mapped).await
+    }
+
+    async fn absent(&self, call: &Call, grid: Grid, sink: &mut (dyn Sink + '_)) -> Result<()> {
+        let argument = argument(call, 0)?;
+        if call.function.name == "absent_over_time" {
+            return self.absent_over_time(argument, grid, sink).await;
+        }
+        let columns = self.gather(argument, grid).await?;
+        let absent = absent_column(&columns, argument, grid);
+        self.emit(absent.into_iter().collect(), sink).await
+    }
+
+    async fn vector_of_scalar(
+        &self,
+        call: &Call,
+        grid: Grid,
+        sink: &mut (dyn Sink + '_),
+    ) -> Result<()> {
+        let mut column = Column::empty(Labels::empty(), 0);
+        column.floats = self.scalar(argument(call, 0)?, grid).await?;
+        self.emit(vec![column], sink).await
     }
 
     async fn range_call(
@@ -147,12 +175,8 @@ impl Evaluation {
         }
     }
 
-    async fn timestamp(
-        &self,
-        argument: &Node,
-        grid: Grid,
-        sink: &mut (dyn Sink + '_),
-    ) -> Result<()> {
+    async fn timestamp(&self, call: &Call, grid: Grid, sink: &mut (dyn Sink + '_)) -> Result<()> {
+        let argument = argument(call, 0)?;
         if let Kind::Selector(selector) = &argument.bare().kind {
             return self.select_timestamps(selector, grid, &AtomicBool::default(), sink).await;
         }
