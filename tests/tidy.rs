@@ -19,7 +19,7 @@ const CRATE_ROOMS: [(&str, &[&str]); 12] = [
     ("lettre", &["alerting/receivers"]),
     ("sysinfo", &["collect"]),
     ("reqwest", &["collect", "make", "cli", "export", "alerting/receivers"]),
-    ("saphyr_parser", &["config"]),
+    ("saphyr_parser", &["base"]),
     ("clap", &["cli"]),
 ];
 

@@ -13,3 +13,4 @@ pub mod secret;
 pub mod shutdown;
 pub mod size;
 pub mod task;
+pub mod yaml;

@@ -3,7 +3,7 @@
 use crate::access::{
     AccessRules, Anonymous, PasswordHash, Role, Scope, Scopes, Token, TokenDigest, User,
 };
-use crate::config::reader::Section;
+use crate::base::yaml::reader::Section;
 
 /// Reads the section; without one everything harmless is open to loopback.
 pub(crate) fn read(section: Option<Section<'_>>) -> AccessRules {

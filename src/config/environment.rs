@@ -3,11 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::base::secret::Secret;
+use crate::base::yaml::fault::Fault;
+use crate::base::yaml::reader::Environment;
 use crate::config::address::{CompatDoor, CompatListener};
 use crate::config::checked::{Listen, Own};
-use crate::config::fault::Fault;
 use crate::config::make::{self, MakeParts};
-use crate::config::reader::Environment;
 use crate::telemetry::logging::LogLevel;
 
 /// Variables that configure the export to other systems, which a later version has.

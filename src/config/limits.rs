@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::base::size::ByteSize;
+use crate::base::yaml::reader::Section;
 use crate::config::checked::{Budget, Global, Host, Mcp, Metrics, Retention};
-use crate::config::reader::Section;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);

@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use crate::base::yaml::reader::Section;
 use crate::config::address::{CompatListener, parse_address};
 use crate::config::checked::Listen;
-use crate::config::reader::Section;
 
 /// Reads the section; without one everything listens on loopback.
 pub(crate) fn read(section: Option<Section<'_>>) -> Listen {

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use crate::access::Anonymous;
 use crate::base::size::ByteSize;
+use crate::base::yaml::fault::{Fault, Faults};
+use crate::base::yaml::node;
+use crate::base::yaml::reader::{Context, Environment, Section};
 use crate::config::checked::{Config, Listen, Own, StorageKind};
 use crate::config::environment::Variables;
-use crate::config::fault::{Fault, Faults};
-use crate::config::reader::{Context, Environment, Section};
-use crate::config::{access, limits, listen, make, scrape, yaml};
+use crate::config::{access, limits, listen, make, scrape};
 use crate::telemetry::logging::{LogFormat, LogLevel};
 
 /// Top-level keys of parts that later versions bring.
@@ -78,7 +79,7 @@ pub fn load(sources: Sources<'_>) -> Result<Config, Faults> {
         None => (Path::new("belvedere.yaml"), ""),
     };
     let place = path.display().to_string();
-    let root = yaml::parse(text).map_err(|fault| {
+    let root = node::parse(text).map_err(|fault| {
         let (line, key) = (Some(fault.line), String::new());
         Faults(vec![Fault { place: place.clone(), line, key, message: fault.message }])
     })?;

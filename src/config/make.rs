@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::base::secret::Secret;
+use crate::base::yaml::reader::Section;
 use crate::config::checked::{Make, MakeTools};
-use crate::config::reader::Section;
 use crate::make::MakeConfig;
 
 /// The Make.com account as far as file and environment name it.

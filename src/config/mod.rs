@@ -5,9 +5,6 @@
 //! configuration as text without secrets. Deliberately absent: defaults that depend on what is
 //! installed beside us, reloading (`app` loads again and compares), foreign files.
 
-mod fault;
-mod yaml;
-mod reader;
 mod address;
 mod listen;
 mod access;
@@ -20,9 +17,9 @@ mod load;
 mod checked;
 mod print;
 
+pub use crate::base::yaml::fault::{Fault, Faults};
 pub use crate::telemetry::logging::{LogFormat, LogLevel};
 pub use address::{CompatDoor, CompatListener, parse_address};
 pub use checked::{Budget, Config, Global, Host, Listen, Mcp, Metrics, Retention, StorageKind};
-pub use fault::{Fault, Faults};
 pub use load::{ConfigFile, Flags, Sources, load};
 pub use print::print;

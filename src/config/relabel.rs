@@ -1,7 +1,7 @@
 //! Relabelling rules, read as they are written: a `${1}` in them belongs to the rule.
 
+use crate::base::yaml::reader::Section;
 use crate::collect::scrape::{RelabelAction, RelabelRule};
-use crate::config::reader::Section;
 
 /// Reads the rules under `key`.
 pub(crate) fn read(section: &Section<'_>, key: &'static str) -> Vec<RelabelRule> {

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::base::size::ByteSize;
+use crate::base::yaml::reader::Section;
 use crate::collect::scrape::{Authorization, ScrapeJob, ScrapeLimits, TargetGroup};
 use crate::config::checked::Global;
-use crate::config::reader::Section;
 use crate::config::{make, relabel};
 
 /// Keys of Prometheus that a later version reads.

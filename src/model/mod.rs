@@ -9,6 +9,7 @@ pub mod matcher;
 pub mod sample;
 pub mod histogram;
 pub mod exemplar;
+pub mod alert;
 pub mod resource;
 pub mod log;
 pub mod trace;

@@ -7,27 +7,27 @@ use std::time::Duration;
 use crate::base::duration::parse_duration;
 use crate::base::secret::Secret;
 use crate::base::size::ByteSize;
-use crate::config::fault::Fault;
-use crate::config::yaml::{Key, Node, Value};
+use crate::base::yaml::fault::Fault;
+use crate::base::yaml::node::{Key, Node, Value};
 
 /// Looks up an environment variable.
-pub(crate) type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
+pub type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// What all sections of one file share.
-pub(crate) struct Context<'a> {
+pub struct Context<'a> {
     /// The file as it is named in faults.
-    pub(crate) place: String,
+    pub place: String,
     /// The folder that relative `*_file` paths start from.
-    pub(crate) folder: &'a Path,
+    pub folder: &'a Path,
     /// The environment, for `${NAME}`.
-    pub(crate) environment: &'a Environment<'a>,
+    pub environment: &'a Environment<'a>,
     /// What was found wrong so far.
-    pub(crate) faults: RefCell<Vec<Fault>>,
+    pub faults: RefCell<Vec<Fault>>,
 }
 
 impl Context<'_> {
     /// Notes a fault of the file.
-    pub(crate) fn fault(&self, line: usize, key: &str, message: impl Into<String>) {
+    pub fn fault(&self, line: usize, key: &str, message: impl Into<String>) {
         self.faults.borrow_mut().push(Fault {
             place: self.place.clone(),
             line: Some(line),
@@ -70,7 +70,7 @@ fn is_upper_case(name: &str) -> bool {
 }
 
 /// A mapping that is being read.
-pub(crate) struct Section<'a> {
+pub struct Section<'a> {
     context: &'a Context<'a>,
     path: String,
     line: usize,
@@ -80,7 +80,7 @@ pub(crate) struct Section<'a> {
 
 impl<'a> Section<'a> {
     /// Starts to read `node`; one that is no mapping is a fault and reads as empty.
-    pub(crate) fn new(context: &'a Context<'a>, path: String, node: &'a Node) -> Self {
+    pub fn new(context: &'a Context<'a>, path: String, node: &'a Node) -> Self {
         let entries: &[(Key, Node)] = match &node.value {
             Value::Map(entries) => entries,
             Value::Null => &[],
@@ -94,7 +94,7 @@ impl<'a> Section<'a> {
     }
 
     /// Returns the full name of a key of this section.
-    pub(crate) fn full(&self, key: &str) -> String {
+    pub fn full(&self, key: &str) -> String {
         match (self.path.as_str(), key) {
             ("", _) => key.to_owned(),
             (path, "") => path.to_owned(),
@@ -103,49 +103,49 @@ impl<'a> Section<'a> {
     }
 
     /// Notes a fault of `key`.
-    pub(crate) fn fault(&self, key: &str, message: impl Into<String>) {
+    pub fn fault(&self, key: &str, message: impl Into<String>) {
         let entry = self.entries.iter().find(|(own, _)| own.name == key);
         let line = entry.map_or(self.line, |(own, _)| own.line);
         self.context.fault(line, &self.full(key), message);
     }
 
     /// Notes a fault on a line of `key`, such as one item of a list.
-    pub(crate) fn fault_at(&self, line: usize, key: &str, message: impl Into<String>) {
+    pub fn fault_at(&self, line: usize, key: &str, message: impl Into<String>) {
         self.context.fault(line, &self.full(key), message);
     }
 
     /// Returns whether `key` was written, even with nothing behind it.
-    pub(crate) fn is_written(&self, key: &'static str) -> bool {
+    pub fn is_written(&self, key: &'static str) -> bool {
         self.known.borrow_mut().push(key);
         self.entries.iter().any(|(own, _)| own.name == key)
     }
 
     /// Returns the value of `key`, unless there is none.
-    pub(crate) fn node(&self, key: &'static str) -> Option<&'a Node> {
+    pub fn node(&self, key: &'static str) -> Option<&'a Node> {
         self.known.borrow_mut().push(key);
         let (_, node) = self.entries.iter().find(|(own, _)| own.name == key)?;
         (node.value != Value::Null).then_some(node)
     }
 
     /// Iterates over all keys, for sections whose keys are the user's own.
-    pub(crate) fn free_entries(&self) -> impl Iterator<Item = (&'a str, &'a Node)> {
+    pub fn free_entries(&self) -> impl Iterator<Item = (&'a str, &'a Node)> {
         self.entries.iter().map(|(key, node)| (key.name.as_str(), node))
     }
 
     /// Returns a scalar with its `${NAME}` replaced.
-    pub(crate) fn text(&self, key: &'static str) -> Option<String> {
+    pub fn text(&self, key: &'static str) -> Option<String> {
         let node = self.node(key)?;
         self.scalar(&self.full(key), node, true)
     }
 
     /// Returns a scalar as written, for relabelling.
-    pub(crate) fn raw_text(&self, key: &'static str) -> Option<String> {
+    pub fn raw_text(&self, key: &'static str) -> Option<String> {
         let node = self.node(key)?;
         self.scalar(&self.full(key), node, false)
     }
 
     /// Returns the text of a scalar node.
-    pub(crate) fn scalar(&self, full: &str, node: &Node, expand: bool) -> Option<String> {
+    pub fn scalar(&self, full: &str, node: &Node, expand: bool) -> Option<String> {
         let Value::Scalar { text, .. } = &node.value else {
             let found = kind(&node.value);
             self.context.fault(node.line, full, format!("expected a single value, not {found}"));
@@ -164,7 +164,7 @@ impl<'a> Section<'a> {
     }
 
     /// Returns a scalar that `parse` understands.
-    pub(crate) fn parsed<T>(
+    pub fn parsed<T>(
         &self,
         key: &'static str,
         parse: impl FnOnce(&str) -> Result<T, String>,
@@ -174,12 +174,12 @@ impl<'a> Section<'a> {
     }
 
     /// Returns a duration in Prometheus' syntax.
-    pub(crate) fn duration(&self, key: &'static str) -> Option<Duration> {
+    pub fn duration(&self, key: &'static str) -> Option<Duration> {
         self.parsed(key, parse_duration)
     }
 
     /// Returns a duration longer than nothing.
-    pub(crate) fn period(&self, key: &'static str) -> Option<Duration> {
+    pub fn period(&self, key: &'static str) -> Option<Duration> {
         self.parsed(key, |text| match parse_duration(text)? {
             Duration::ZERO => Err("must be longer than 0".to_owned()),
             period => Ok(period),
@@ -187,19 +187,19 @@ impl<'a> Section<'a> {
     }
 
     /// Returns a size such as `512MiB`.
-    pub(crate) fn size(&self, key: &'static str) -> Option<ByteSize> {
+    pub fn size(&self, key: &'static str) -> Option<ByteSize> {
         self.parsed(key, ByteSize::parse)
     }
 
     /// Returns a whole number that is not negative.
-    pub(crate) fn number(&self, key: &'static str) -> Option<u64> {
+    pub fn number(&self, key: &'static str) -> Option<u64> {
         self.parsed(key, |text| {
             text.parse().map_err(|_| format!("expected a whole number, not {text:?}"))
         })
     }
 
     /// Returns `true` or `false`.
-    pub(crate) fn flag(&self, key: &'static str) -> Option<bool> {
+    pub fn flag(&self, key: &'static str) -> Option<bool> {
         self.parsed(key, |text| match text {
             "true" => Ok(true),
             "false" => Ok(false),
@@ -208,12 +208,12 @@ impl<'a> Section<'a> {
     }
 
     /// Returns a list of scalars, each with its line.
-    pub(crate) fn texts(&self, key: &'static str) -> Vec<(usize, String)> {
+    pub fn texts(&self, key: &'static str) -> Vec<(usize, String)> {
         self.list(key, true)
     }
 
     /// Returns a list of scalars as written, for relabelling.
-    pub(crate) fn raw_texts(&self, key: &'static str) -> Vec<String> {
+    pub fn raw_texts(&self, key: &'static str) -> Vec<String> {
         self.list(key, false).into_iter().map(|(_, text)| text).collect()
     }
 
@@ -228,12 +228,12 @@ impl<'a> Section<'a> {
     }
 
     /// Returns the items of a list with their full keys.
-    pub(crate) fn items(&self, key: &'static str) -> Vec<(String, &'a Node)> {
+    pub fn items(&self, key: &'static str) -> Vec<(String, &'a Node)> {
         self.node(key).map_or_else(Vec::new, |node| self.items_of(key, node))
     }
 
     /// Returns the items of a list under a key of the user's own.
-    pub(crate) fn items_of(&self, key: &str, node: &'a Node) -> Vec<(String, &'a Node)> {
+    pub fn items_of(&self, key: &str, node: &'a Node) -> Vec<(String, &'a Node)> {
         let full = self.full(key);
         let Value::List(items) = &node.value else {
             let found = kind(&node.value);
@@ -244,19 +244,19 @@ impl<'a> Section<'a> {
     }
 
     /// Returns a section below this one.
-    pub(crate) fn section(&self, key: &'static str) -> Option<Section<'a>> {
+    pub fn section(&self, key: &'static str) -> Option<Section<'a>> {
         let node = self.node(key)?;
         Some(Section::new(self.context, self.full(key), node))
     }
 
     /// Returns the sections of a list.
-    pub(crate) fn sections(&self, key: &'static str) -> Vec<Section<'a>> {
+    pub fn sections(&self, key: &'static str) -> Vec<Section<'a>> {
         let items = self.items(key).into_iter();
         items.map(|(full, node)| Section::new(self.context, full, node)).collect()
     }
 
     /// Returns a secret that is written in place or, better, in a file of its own.
-    pub(crate) fn secret(&self, key: &'static str, file_key: &'static str) -> Option<Secret> {
+    pub fn secret(&self, key: &'static str, file_key: &'static str) -> Option<Secret> {
         let here = self.text(key).map(Secret::new);
         let Some(path) = self.text(file_key) else { return here };
         if here.is_some() {
@@ -273,7 +273,7 @@ impl<'a> Section<'a> {
     }
 
     /// Refuses a key that a later version understands, unless it is off or empty.
-    pub(crate) fn later(&self, key: &'static str) {
+    pub fn later(&self, key: &'static str) {
         let Some(node) = self.node(key) else { return };
         let off = match &node.value {
             Value::Null => true,
@@ -287,7 +287,7 @@ impl<'a> Section<'a> {
     }
 
     /// Refuses a key that a later version understands, unless it says what this version does.
-    pub(crate) fn later_unless(&self, key: &'static str, only: &str) {
+    pub fn later_unless(&self, key: &'static str, only: &str) {
         let Some(node) = self.node(key) else { return };
         let text = match &node.value {
             Value::Scalar { text, .. } => text.as_str(),
@@ -299,7 +299,7 @@ impl<'a> Section<'a> {
     }
 
     /// Ends the section: what nobody asked for is a fault, with the nearest known key.
-    pub(crate) fn finish(self) {
+    pub fn finish(self) {
         let known = self.known.borrow();
         for (key, _) in self.entries.iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
             let near = known.iter().map(|name| (distance(&key.name, name), *name)).min();

@@ -4,16 +4,16 @@ use saphyr_parser::{Event, Parser, ScalarStyle};
 
 /// A value and the line it starts on.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Node {
+pub struct Node {
     /// The line, counted from 1.
-    pub(crate) line: usize,
+    pub line: usize,
     /// The value.
-    pub(crate) value: Value,
+    pub value: Value,
 }
 
 /// What stands at a place.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
+pub enum Value {
     /// Nothing, `~` or `null`.
     Null,
     /// A text, number or truth value; `plain` when it was not quoted.
@@ -31,20 +31,20 @@ pub(crate) enum Value {
 
 /// A key of a mapping.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Key {
+pub struct Key {
     /// The line, counted from 1.
-    pub(crate) line: usize,
+    pub line: usize,
     /// The name.
-    pub(crate) name: String,
+    pub name: String,
 }
 
 /// Why a text is not the YAML we read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SyntaxFault {
+pub struct SyntaxFault {
     /// The line, counted from 1.
-    pub(crate) line: usize,
+    pub line: usize,
     /// What is wrong.
-    pub(crate) message: String,
+    pub message: String,
 }
 
 /// How deep a file may nest.
@@ -56,7 +56,7 @@ type Events<'a> = Parser<'a, saphyr_parser::StrInput<'a>>;
 ///
 /// # Errors
 /// The first syntax fault; anchors, aliases, tags and further documents are refused by name.
-pub(crate) fn parse(text: &str) -> Result<Node, SyntaxFault> {
+pub fn parse(text: &str) -> Result<Node, SyntaxFault> {
     let mut events = Parser::new_from_str(text);
     let mut document = None;
     loop {
