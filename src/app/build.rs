@@ -23,14 +23,16 @@ use crate::base::task::TaskGroup;
 use crate::collect::host;
 use crate::collect::own::{self, OwnTelemetry};
 use crate::collect::scrape::Scraper;
-use crate::config::{self, Config, StorageKind};
+use crate::config::{self, Config, MakeTools, StorageKind};
 use crate::http::front::Front;
 use crate::http::guard::GuardPolicy;
 use crate::http::listener::{self, ListenerLimits};
 use crate::http::observe::RequestInstruments;
 use crate::ingest::{Ingest, IngestLimits};
+use crate::make::MakeClient;
+use crate::mcp::{McpOptions, McpServer};
 use crate::model::time::TimestampMs;
-use crate::service::{ApplianceFacts, QueryLimits, ServiceParts, Services};
+use crate::service::{ApplianceFacts, MakeService, QueryLimits, ServiceParts, Services};
 
 /// A running appliance.
 pub struct App {
@@ -85,8 +87,12 @@ impl App {
         let scraper = Scraper::new(ingest.clone(), Arc::clone(&clock), timers.clone())?;
         let readiness = Readiness::new();
         let (reload_sender, reloads) = mpsc::channel(RELOADS);
+        let services = services(&config, &stores, &scraper, Arc::clone(&clock));
+        let mcp = McpServer::new(services.clone(), make(&config, &clock)?, Arc::clone(&clock));
         let doors = Doors {
-            services: services(&config, &stores, &scraper, Arc::clone(&clock)),
+            services,
+            mcp,
+            mcp_options: McpOptions { sessions: config.mcp.sessions },
             ingest: ingest.clone(),
             clock: Arc::clone(&clock),
             readiness: readiness.clone(),
@@ -183,7 +189,7 @@ fn front(config: &Config, local: &str) -> Result<Front> {
         guard = guard.allow_external_url(url)?;
     }
     for origin in &config.mcp.allowed_origins {
-        guard = guard.allow_origin(origin)?;
+        guard = guard.allow_origin_below("/mcp", origin)?;
     }
     let AccessRules { mut tokens, users, anonymous } = config.access.clone();
     let digest = TokenDigest::of(local);
@@ -193,6 +199,15 @@ fn front(config: &Config, local: &str) -> Result<Front> {
         authenticator: Authenticator::new(AccessRules { tokens, users, anonymous }),
         instruments: RequestInstruments::new(),
     })
+}
+
+/// The Make.com account, where one is configured and tools may see it.
+fn make(config: &Config, clock: &SharedClock) -> Result<Option<MakeService>> {
+    let Some(make) = config.make.as_ref().filter(|make| make.tools != MakeTools::Off) else {
+        return Ok(None);
+    };
+    let client = MakeClient::new(make.client.clone(), Arc::clone(clock))?;
+    Ok(Some(MakeService::new(client, make.tools == MakeTools::Run)))
 }
 
 /// A quarter of the memory may be filled by batches that are on their way in.

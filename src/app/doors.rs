@@ -13,6 +13,7 @@ use crate::collect::own::OwnMetrics;
 use crate::config::CompatDoor;
 use crate::http::front::Front;
 use crate::ingest::Ingest;
+use crate::mcp::{self, McpOptions, McpServer};
 use crate::model::batch::MetricBatch;
 use crate::model::labels::Labels;
 use crate::protocols::elasticsearch::{self, ElasticsearchDoor};
@@ -34,6 +35,10 @@ pub(crate) struct Doors {
     pub(crate) readiness: Readiness,
     /// Gives `/metrics`.
     pub(crate) metrics: OwnMetrics,
+    /// Answers agents.
+    pub(crate) mcp: McpServer,
+    /// How it speaks to them.
+    pub(crate) mcp_options: McpOptions,
     /// Takes the wish to reload.
     pub(crate) reloads: mpsc::Sender<ReloadRequest>,
 }
@@ -71,6 +76,7 @@ impl Doors {
     fn all(&self) -> Router {
         Router::new()
             .merge(own_routes::routes(self.reloads.clone()))
+            .merge(mcp::routes(self.mcp.clone(), &self.mcp_options))
             .merge(otlp::routes(self.otlp()))
             .merge(otlp::grpc_routes(self.otlp()))
             .merge(self.prometheus())

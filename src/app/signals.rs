@@ -43,6 +43,11 @@ impl Signals {
         Signals(Source::Token(token))
     }
 
+    /// Waits until it is time to end; other orders are passed over.
+    pub async fn stopped(&mut self) {
+        while self.next().await != Order::Stop {}
+    }
+
     /// Waits for the next order. A cancelled token gives one order only.
     pub(crate) async fn next(&mut self) -> Order {
         match &mut self.0 {

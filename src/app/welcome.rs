@@ -28,7 +28,8 @@ belvedere {version} is ready
 Next:
   1. send    OTEL_EXPORTER_OTLP_ENDPOINT={send_to} node your-service.js
   2. ask     curl '{http}/api/v1/query?query=up'
-  3. look    curl '{http}/api/services'    curl '{http}/_search?q=error'
+             curl '{http}/_search?q=error'    curl '{http}/api/services'
+  3. agents  give them the MCP server {http}/mcp, or the command `belvedere mcp`
 ",
         version = env!("CARGO_PKG_VERSION"),
     )

@@ -6,14 +6,15 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-const ABOUT: &str = "The observability appliance: metrics, logs and traces in one binary.";
+const ABOUT: &str =
+    "The observability appliance and MCP server: metrics, logs and traces in one binary.";
 
 const LONG_ABOUT: &str = "\
 Belvedere keeps metrics, logs and traces and answers in the languages that your tools already speak.
 
 Started without arguments it listens on this machine only, keeps its data in ./data and needs no
 configuration. Send OpenTelemetry to ports 4317 (gRPC) and 4318 (HTTP); everything else - Prometheus
-remote write, Elasticsearch bulk, Jaeger, queries - is served on port 8080.";
+remote write, Elasticsearch bulk, Jaeger, queries, MCP for AI agents - is served on port 8080.";
 
 const AFTER_HELP: &str = "\
 Settings are taken from flags, then the environment, then belvedere.yaml. Data goes to standard
@@ -69,6 +70,13 @@ pub(crate) struct Settings {
 pub(crate) enum Command {
     /// Run the appliance until SIGTERM or Ctrl-C (the default)
     Serve,
+    /// Speak MCP over standard input and output, for AI agents that start their servers themselves
+    Mcp {
+        /// Carry to the appliance at this address instead of the one in the data directory; where
+        /// none runs, the data directory is opened
+        #[arg(long, value_name = "URL", env = "BELVEDERE_URL")]
+        url: Option<String>,
+    },
     /// Check files without running anything; names every fault with line and key
     Check {
         /// What to check.

@@ -1,5 +1,7 @@
 //! Finds the running appliance.
 
+use std::path::Path;
+
 use crate::app::Endpoint;
 use crate::cli::arguments::Settings;
 use crate::cli::outcome::Failure;
@@ -20,8 +22,15 @@ pub(crate) fn find(settings: &Settings, url: Option<&str>) -> Result<Running, Fa
     if let Some(url) = url {
         return Ok(Running { url: url.trim_end_matches('/').to_owned(), token: None });
     }
-    let directory = settings.data_dir.clone().unwrap_or_else(|| "data".into());
-    match Endpoint::read(&directory)? {
+    in_directory(&settings.data_dir.clone().unwrap_or_else(|| "data".into()))
+}
+
+/// Returns the appliance that wrote `endpoint.json` into a data directory.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn in_directory(directory: &Path) -> Result<Running, Failure> {
+    match Endpoint::read(directory)? {
         Some(endpoint) => Ok(Running { url: endpoint.http, token: Some(endpoint.token) }),
         None => Err(Failure::failed(format!(
             "no appliance runs on {}; start one with `belvedere serve`, or name it with --url",

@@ -12,6 +12,9 @@ mod serve;
 mod check;
 mod endpoint;
 mod healthcheck;
+mod events;
+mod bridge;
+mod mcp;
 
 use std::process::ExitCode;
 
@@ -48,6 +51,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Check { what } => check::check(&what),
         Command::Config { what: ConfigCommand::Print } => check::print_config(&settings),
         Command::Healthcheck { url } => healthcheck::healthcheck(&settings, url.as_deref()),
+        Command::Mcp { url } => mcp::mcp(&settings, url.as_deref()),
         Command::Version => outcome::say(&format!("belvedere {}\n", env!("CARGO_PKG_VERSION"))),
         Command::Completions { shell } => outcome::say(&arguments::completions(shell)),
     }

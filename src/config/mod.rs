@@ -20,6 +20,8 @@ mod print;
 pub use crate::base::yaml::fault::{Fault, Faults};
 pub use crate::telemetry::logging::{LogFormat, LogLevel};
 pub use address::{CompatDoor, CompatListener, parse_address};
-pub use checked::{Budget, Config, Global, Host, Listen, Mcp, Metrics, Retention, StorageKind};
+pub use checked::{
+    Budget, Config, Global, Host, Listen, Make, MakeTools, Mcp, Metrics, Retention, StorageKind,
+};
 pub use load::{ConfigFile, Flags, Sources, load};
 pub use print::print;

@@ -11,7 +11,7 @@ use tower::Layer;
 use tower::util::MapRequestLayer;
 
 use crate::access::Authenticator;
-use crate::http::auth;
+use crate::http::auth::{self, Gate};
 use crate::http::compress;
 use crate::http::guard::{self, GuardPolicy};
 use crate::http::observe::{self, RequestInstruments};
@@ -35,7 +35,10 @@ impl Front {
     pub fn before(self, routes: Router) -> Router {
         let routes = routes
             .fallback(not_found)
-            .layer(middleware::from_fn_with_state(self.authenticator, auth::authenticate))
+            .layer(middleware::from_fn_with_state(
+                Gate::new(self.authenticator),
+                auth::authenticate,
+            ))
             .layer(middleware::from_fn_with_state(self.guard, guard::check))
             .layer(middleware::from_fn_with_state(self.instruments.clone(), panic::catch))
             .layer(middleware::from_fn(compress::gzip))

@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::Counter;
+use opentelemetry::metrics::{Counter, UpDownCounter};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ use tower::ServiceExt;
 
 use crate::base::task::TaskGroup;
 use crate::http::activity::{Activity, RestLimits, Watched};
-use crate::telemetry::instruments::counter;
+use crate::telemetry::instruments::{counter, meter};
 use crate::telemetry::names;
 
 /// Bounds of one listener.
@@ -78,6 +78,10 @@ pub fn serve(listener: TcpListener, router: Router, limits: ListenerLimits, task
         router,
         tasks: tasks.clone(),
         refused,
+        open: meter()
+            .i64_up_down_counter(names::ACTIVE_CONNECTIONS)
+            .with_description("Open connections of all HTTP listeners.")
+            .build(),
     };
     tasks.spawn("http listener", server.accept(listener));
 }
@@ -90,6 +94,23 @@ struct Server {
     router: Router,
     tasks: TaskGroup,
     refused: Counter<u64>,
+    open: UpDownCounter<i64>,
+}
+
+/// A connection among the counted ones, until it is dropped.
+struct Open(UpDownCounter<i64>);
+
+impl Open {
+    fn count(counter: &UpDownCounter<i64>) -> Self {
+        counter.add(1, &[]);
+        Open(counter.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.add(-1, &[]);
+    }
 }
 
 impl Server {
@@ -126,6 +147,7 @@ impl Server {
             router: self.router.clone(),
             rest: self.rest,
             stop: self.tasks.stop_token(),
+            _open: Open::count(&self.open),
             _place: place,
         };
         self.tasks.spawn("http connection", connection.serve(stream));
@@ -139,6 +161,7 @@ struct Connection {
     rest: RestLimits,
     stop: CancellationToken,
     _place: OwnedSemaphorePermit,
+    _open: Open,
 }
 
 impl Connection {

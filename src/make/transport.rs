@@ -13,9 +13,13 @@ use crate::base::clock::SharedClock;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::make::MakeConfig;
 use crate::make::budget::Budget;
+use crate::telemetry::instruments::{counter, histogram};
+use crate::telemetry::names;
 
 /// The largest answer that is read.
 const MAX_ANSWER: usize = 8 << 20;
+/// Buckets of call durations, in seconds; Make.com waits up to 40 s for a scenario.
+const BOUNDARIES: [f64; 9] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
 /// Tries of a request that may be repeated.
 const TRIES: u32 = 3;
 /// The longest wait for the rate budget or `Retry-After` within one call.
@@ -47,9 +51,9 @@ impl Transport {
             .user_agent(concat!("belvedere/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Error::internal(format!("no HTTP client: {error}")))?;
-        let meter = opentelemetry::global::meter("belvedere");
-        let calls = meter.u64_counter("fastmcp_make_api_calls").build();
-        let seconds = meter.f64_histogram("fastmcp_make_api_call_duration").with_unit("s").build();
+        let calls = counter(names::MAKE_CALLS, "Calls to Make.com, by endpoint and status.");
+        let about = "Seconds of calls to Make.com, by endpoint.";
+        let seconds = histogram(names::MAKE_DURATION, about, BOUNDARIES.to_vec());
         let budget = Budget::new(config.calls_per_minute, clock.now_ns());
         Ok(Transport { http, config, clock, budget, calls, seconds })
     }

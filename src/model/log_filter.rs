@@ -28,6 +28,28 @@ pub enum LogField {
     Resource(String),
 }
 
+impl LogField {
+    /// Resolves a field's name. The names that documents are normalised from (PRODUCT.md §5) mean
+    /// the same here, so that people find what they sent under the name they sent.
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            "@timestamp" | "timestamp" => LogField::Timestamp,
+            "severity" | "level" | "log.level" => LogField::Severity,
+            "body" | "message" | "msg" => LogField::Body,
+            "service.name" | "service" | "resource.service.name" => LogField::Service,
+            "trace_id" | "traceId" | "trace.id" | "fields.traceId" => LogField::TraceId,
+            "span_id" | "spanId" | "span.id" | "fields.spanId" => LogField::SpanId,
+            "_index" => LogField::Index,
+            "_id" => LogField::Id,
+            other => match (other.strip_prefix("attributes."), other.strip_prefix("resource.")) {
+                (Some(key), _) => LogField::Attribute(key.to_owned()),
+                (_, Some(key)) => LogField::Resource(key.to_owned()),
+                _ => LogField::Attribute(other.to_owned()),
+            },
+        }
+    }
+}
+
 /// A value that a condition compares with.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FilterValue {

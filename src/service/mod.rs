@@ -14,6 +14,7 @@ mod metrics;
 mod logs;
 mod traces;
 mod status;
+mod make;
 mod cardinality;
 #[cfg(test)]
 pub(crate) mod in_memory;
@@ -22,6 +23,7 @@ pub use cardinality::Cardinality;
 pub use expression::Expression;
 pub use limits::QueryLimits;
 pub use logs::LogsService;
+pub use make::MakeService;
 pub use metrics::{InstantQuery, MetricsService, RangeQuery};
 pub use services::{ServiceParts, Services};
 pub use status::{ApplianceFacts, NoTargets, StatusService, Target, TargetHealth, TargetSource};

@@ -10,6 +10,29 @@ pub const HTTP_IN_FLIGHT: &str = "belvedere_http_requests_in_flight";
 pub const HTTP_PANICS: &str = "belvedere_http_panics_total";
 /// Connections that were closed at once, by reason.
 pub const HTTP_REFUSED: &str = "belvedere_http_connections_refused_total";
+/// Answered requests of the MCP endpoint, by method, route and status; the origin's name, as all
+/// that begin with `fastmcp_`.
+pub const MCP_HTTP_REQUESTS: &str = "fastmcp_http_requests_total";
+/// Seconds to the head of the MCP endpoint's answer, by method, route and status.
+pub const MCP_HTTP_DURATION: &str = "fastmcp_http_request_duration_seconds";
+/// Tool calls, by tool and status.
+pub const TOOL_EXECUTIONS: &str = "fastmcp_tool_executions_total";
+/// Seconds of tool calls, by tool and status.
+pub const TOOL_DURATION: &str = "fastmcp_tool_execution_duration_seconds";
+/// Seconds of MCP requests, by method and tool: OpenTelemetry's `mcp.server.operation.duration`.
+pub const MCP_OPERATION_DURATION: &str = "mcp_server_operation_duration_seconds";
+/// Calls to Make.com, by endpoint and status.
+pub const MAKE_CALLS: &str = "fastmcp_make_api_calls_total";
+/// Seconds of calls to Make.com, by endpoint.
+pub const MAKE_DURATION: &str = "fastmcp_make_api_call_duration_seconds";
+/// Credentials that were shown or missing where they are needed, by method, result and reason.
+pub const AUTH_ATTEMPTS: &str = "fastmcp_auth_attempts_total";
+/// Open connections of all HTTP listeners.
+pub const ACTIVE_CONNECTIONS: &str = "fastmcp_active_connections";
+/// Memory of the process, by type: `rss`, `anonymous`, `virtual`.
+pub const MEMORY_USAGE: &str = "fastmcp_memory_usage_bytes";
+/// CPU time of the process over the last interval, in percent of one core.
+pub const CPU_USAGE: &str = "fastmcp_cpu_usage_percent";
 /// Answered questions, by use case and outcome.
 pub const QUERIES: &str = "belvedere_queries_total";
 /// Seconds to answer a question, its wait for a turn included, by use case.

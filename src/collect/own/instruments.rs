@@ -17,7 +17,7 @@ use opentelemetry_sdk::metrics::{
 
 use crate::base::clock::SharedClock;
 use crate::base::error::{Error, Result};
-use crate::collect::own::process;
+use crate::collect::own::process::{self, CpuShare};
 use crate::model::batch::{MetricBatch, MetricMetadata, MetricType, SeriesWrite};
 use crate::model::labels::{Labels, LabelsBuilder, METRIC_NAME};
 use crate::model::sample::Sample;
@@ -27,6 +27,7 @@ use crate::model::sample::Sample;
 pub struct OwnMetrics {
     reader: SharedReader,
     clock: SharedClock,
+    cpu: Arc<CpuShare>,
     // Instruments live as long as their provider.
     provider: SdkMeterProvider,
 }
@@ -36,7 +37,7 @@ impl OwnMetrics {
     pub fn new(clock: SharedClock) -> Self {
         let reader = SharedReader(Arc::new(ManualReader::builder().build()));
         let provider = SdkMeterProvider::builder().with_reader(reader.clone()).build();
-        OwnMetrics { reader, clock, provider }
+        OwnMetrics { reader, clock, cpu: Arc::default(), provider }
     }
 
     /// Returns the provider, to be made the global one.
@@ -57,7 +58,7 @@ impl OwnMetrics {
         for metric in metrics.scope_metrics().flat_map(|scope| scope.metrics()) {
             families.metric(metric);
         }
-        process::measure(&mut families);
+        process::measure(&mut families, &self.cpu, self.clock.now_ns());
         Ok(families.batch())
     }
 }
@@ -115,6 +116,20 @@ impl<'a> Families<'a> {
     pub(crate) fn single(&mut self, name: &str, kind: MetricType, help: &str, value: f64) {
         self.describe(name, kind, help);
         self.point(name, &[], None, value);
+    }
+
+    /// Adds a family of gauges that one label tells apart.
+    pub(crate) fn by_label(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl Iterator<Item = (&'static str, f64)>,
+    ) {
+        self.describe(name, MetricType::Gauge, help);
+        for (value, number) in values {
+            self.point(name, &[(label.to_owned(), value.to_owned())], None, number);
+        }
     }
 
     fn metric(&mut self, metric: &Metric) {

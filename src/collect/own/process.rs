@@ -1,6 +1,9 @@
 //! What the system knows of this process, under the names that Prometheus' clients share.
 
 use std::fs;
+use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::collect::own::instruments::Families;
 use crate::model::batch::MetricType;
@@ -9,8 +12,42 @@ use crate::telemetry::names;
 /// The unit of times in `/proc`, which Linux has fixed for all machines.
 const TICKS_PER_SECOND: f64 = 100.0;
 
+/// The shortest time over which a share of CPU is measured.
+const SHARE_WINDOW: Duration = Duration::from_secs(1);
+
+/// The share of CPU time between two readings.
+#[derive(Debug, Default)]
+pub(crate) struct CpuShare(Mutex<Option<Reading>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    at_ns: i64,
+    cpu_ticks: u64,
+    percent: f64,
+}
+
+impl CpuShare {
+    /// Returns percent of one core since the last reading, or what that one returned if it is not
+    /// old enough; 0 at first.
+    fn percent(&self, now_ns: i64, cpu_ticks: u64) -> f64 {
+        let mut last = self.0.lock();
+        let Some(before) = *last else {
+            *last = Some(Reading { at_ns: now_ns, cpu_ticks, percent: 0.0 });
+            return 0.0;
+        };
+        let seconds = now_ns.saturating_sub(before.at_ns) as f64 / 1e9;
+        if seconds < SHARE_WINDOW.as_secs_f64() {
+            return before.percent;
+        }
+        let used = cpu_ticks.saturating_sub(before.cpu_ticks) as f64 / TICKS_PER_SECOND;
+        let percent = used / seconds * 100.0;
+        *last = Some(Reading { at_ns: now_ns, cpu_ticks, percent });
+        percent
+    }
+}
+
 /// Adds what can be read; on systems without `/proc` that is nothing.
-pub(crate) fn measure(families: &mut Families<'_>) {
+pub(crate) fn measure(families: &mut Families<'_>, share: &CpuShare, now_ns: i64) {
     if let Some(stat) = fs::read_to_string("/proc/self/stat").ok().as_deref().and_then(Stat::parse)
     {
         let help = "User and system CPU time of the process in seconds.";
@@ -23,6 +60,9 @@ pub(crate) fn measure(families: &mut Families<'_>) {
         }
         let help = "Virtual memory of the process in bytes.";
         families.single(names::PROCESS_VIRTUAL, MetricType::Gauge, help, stat.virtual_bytes as f64);
+        let help = "CPU time of the process over the last interval, in percent of one core.";
+        let percent = share.percent(now_ns, stat.cpu_ticks);
+        families.single(names::CPU_USAGE, MetricType::Gauge, help, percent);
     }
     if let Ok(status) = fs::read_to_string("/proc/self/status") {
         let mut line = |key: &str, name: &str, help: &str| {
@@ -33,6 +73,13 @@ pub(crate) fn measure(families: &mut Families<'_>) {
         line("VmRSS:", names::PROCESS_RESIDENT, "Resident memory of the process in bytes.");
         let help = "Anonymous resident memory, which budget.memory bounds, in bytes.";
         line("RssAnon:", names::PROCESS_ANONYMOUS, help);
+        let types = [("rss", "VmRSS:"), ("anonymous", "RssAnon:"), ("virtual", "VmSize:")];
+        families.by_label(
+            names::MEMORY_USAGE,
+            "Memory of the process in bytes, by type.",
+            "type",
+            types.into_iter().filter_map(|(kind, key)| Some((kind, field(&status, key)? * 1024.0))),
+        );
     }
     if let Ok(entries) = fs::read_dir("/proc/self/fd") {
         // Reading the directory opens it, which must not count.
@@ -77,6 +124,14 @@ fn field(text: &str, key: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_share_of_cpu_is_that_of_the_time_between_readings() {
+        let share = CpuShare::default();
+        assert_eq!(share.percent(0, 100), 0.0);
+        assert_eq!(share.percent(2_000_000_000, 200), 50.0);
+        assert_eq!(share.percent(2_100_000_000, 900), 50.0, "too soon to tell");
+    }
 
     #[test]
     fn a_process_name_with_parentheses_does_not_shift_the_fields() {

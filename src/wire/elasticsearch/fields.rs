@@ -3,26 +3,8 @@
 use crate::model::log_filter::LogField;
 
 /// Resolves the name of a field in a query, `.keyword` suffix or not.
-///
-/// The names that a document's own fields are normalised from (PRODUCT.md §5) mean the same here,
-/// so that a client finds what it sent under the name it sent.
 pub fn resolve(name: &str) -> LogField {
-    let name = name.strip_suffix(".keyword").unwrap_or(name);
-    match name {
-        "@timestamp" | "timestamp" => LogField::Timestamp,
-        "severity" | "level" | "log.level" => LogField::Severity,
-        "body" | "message" | "msg" => LogField::Body,
-        "service.name" | "service" | "resource.service.name" => LogField::Service,
-        "trace_id" | "traceId" | "trace.id" | "fields.traceId" => LogField::TraceId,
-        "span_id" | "spanId" | "span.id" | "fields.spanId" => LogField::SpanId,
-        "_index" => LogField::Index,
-        "_id" => LogField::Id,
-        other => match (other.strip_prefix("attributes."), other.strip_prefix("resource.")) {
-            (Some(key), _) => LogField::Attribute(key.to_owned()),
-            (_, Some(key)) => LogField::Resource(key.to_owned()),
-            _ => LogField::Attribute(other.to_owned()),
-        },
-    }
+    LogField::from_name(name.strip_suffix(".keyword").unwrap_or(name))
 }
 
 /// Returns whether a field's text is split into words when it is searched.
