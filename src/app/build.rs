@@ -1,15 +1,15 @@
 //! From the configuration to an appliance that serves.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use crate::access::{AccessRules, Authenticator, Scopes, Token, TokenDigest};
+use crate::app::addresses::Addresses;
 use crate::app::data_dir::DataDir;
 use crate::app::doors::Doors;
 use crate::app::endpoint::Endpoint;
-use crate::app::listeners::{self, Bound, Served};
+use crate::app::listeners::{self, Bound};
 use crate::app::own_routes::ReloadRequest;
 use crate::app::stores::OpenStores;
 use crate::app::targets::ScrapedTargets;
@@ -51,17 +51,6 @@ pub struct App {
     in_memory: bool,
 }
 
-/// Where the appliance answers, as URLs without a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Addresses {
-    /// Everything.
-    pub http: String,
-    /// OTLP over HTTP; `None` when it is off.
-    pub otlp_http: Option<String>,
-    /// OTLP over gRPC; `None` when it is off.
-    pub otlp_grpc: Option<String>,
-}
-
 /// Wishes to reload that wait; further askers wait for their turn.
 const RELOADS: usize = 4;
 
@@ -80,7 +69,7 @@ impl App {
         // A life that was killed could not take its file back.
         Endpoint::remove(data_dir.path());
         let bound = listeners::bind(&config.listen).await?;
-        let addresses = addresses(&bound);
+        let addresses = Addresses::of(&bound);
         let stores = OpenStores::open(&config, &data_dir, Arc::clone(&clock)).await?;
         let ingest = Ingest::new(stores.for_ingest(), ingest_limits(&config), Arc::clone(&clock));
         let (timers, servers, own) = (TaskGroup::new(), TaskGroup::new(), TaskGroup::new());
@@ -143,30 +132,6 @@ impl App {
     pub fn welcome(&self) -> String {
         welcome::text(&self.addresses, self.data_dir.path(), self.in_memory)
     }
-}
-
-fn addresses(bound: &[Bound]) -> Addresses {
-    let url = |served| {
-        let found = bound.iter().find(|one| one.served == served);
-        found.map(|one| format!("http://{}", reachable(one.address)))
-    };
-    Addresses {
-        http: url(Served::All).unwrap_or_default(),
-        otlp_http: url(Served::OtlpHttp),
-        otlp_grpc: url(Served::OtlpGrpc),
-    }
-}
-
-/// A wildcard address is no place to connect to; loopback is one of its places.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    if !address.ip().is_unspecified() {
-        return address;
-    }
-    let loopback: std::net::IpAddr = match address {
-        SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-        SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-    };
-    SocketAddr::new(loopback, address.port())
 }
 
 fn endpoint(addresses: &Addresses, token: String) -> Endpoint {

@@ -13,12 +13,14 @@ mod targets;
 mod own_routes;
 mod doors;
 mod listeners;
+mod addresses;
 mod signals;
 mod build;
 mod run;
 mod welcome;
 
-pub use build::{Addresses, App};
+pub use addresses::Addresses;
+pub use build::App;
 pub use endpoint::Endpoint;
 pub use run::Reload;
 pub use signals::Signals;

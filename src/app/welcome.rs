@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::app::build::Addresses;
+use crate::app::addresses::Addresses;
 
 /// Returns the addresses to open and the next three steps.
 pub(crate) fn text(addresses: &Addresses, data: &Path, in_memory: bool) -> String {

@@ -8,16 +8,17 @@ use opentelemetry::metrics::Meter;
 use crate::base::clock::SharedClock;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::gate::{self, Gate};
-use crate::ingest::attributes::Refusal;
+use crate::ingest::admission::{Admitted, Now};
 use crate::ingest::document_id::DocumentIds;
 use crate::ingest::door::{Door, Stores};
 use crate::ingest::limits::IngestLimits;
 use crate::ingest::tally::Tally;
 use crate::ingest::{logs, metrics, traces};
 use crate::model::batch::{LogBatch, MetricBatch, SpanBatch};
+use crate::model::receipt::{Receipt, Rejection};
+use crate::model::reject::RejectReason;
 use crate::model::time::TimestampNs;
 use crate::storage::log_store::{LogOutcome, LogReceipt};
-use crate::storage::receipt::{Receipt, RejectReason, Rejection};
 use crate::telemetry::instruments::meter;
 
 /// How long a sender that met a full appliance should wait.
@@ -195,16 +196,6 @@ impl Ingest {
     }
 }
 
-/// What is left of a batch after admission.
-pub(crate) struct Admitted<B> {
-    /// The items that are let in, in the caller's order.
-    pub(crate) batch: B,
-    /// For each of them its place in the caller's batch.
-    pub(crate) kept: Vec<usize>,
-    /// The others, in the caller's places.
-    pub(crate) rejected: Vec<Rejection>,
-}
-
 /// Lets the store's rejections point into the caller's batch and joins them with the door's own.
 fn point_back(mut receipt: Receipt, kept: &[usize], rejected: Vec<Rejection>) -> Receipt {
     for rejection in &mut receipt.rejected {
@@ -213,34 +204,6 @@ fn point_back(mut receipt: Receipt, kept: &[usize], rejected: Vec<Rejection>) ->
     receipt.rejected.extend(rejected);
     receipt.rejected.sort_by_key(|rejection| rejection.index);
     receipt
-}
-
-/// The time of arrival of a batch.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Now {
-    /// Nanoseconds since the epoch.
-    pub(crate) ns: i64,
-}
-
-impl Now {
-    /// Checks that `at` is at most `future` ahead and, if given, at most `age` old.
-    pub(crate) fn check(
-        self,
-        at: TimestampNs,
-        future: Duration,
-        age: Option<Duration>,
-    ) -> std::result::Result<(), Refusal> {
-        let nanos = |span: Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
-        if at.0 > self.ns.saturating_add(nanos(future)) {
-            let why = format!("the timestamp lies more than {} s in the future", future.as_secs());
-            return Err((RejectReason::TooFarInFuture, why));
-        }
-        if age.is_some_and(|age| at.0 < self.ns.saturating_sub(nanos(age))) {
-            let why = "the timestamp is older than what is kept".to_owned();
-            return Err((RejectReason::TooOld, why));
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

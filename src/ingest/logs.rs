@@ -1,9 +1,9 @@
 //! Which log operations of a batch are let in, and what is filled in where a record is silent.
 
+use crate::ingest::admission::{Admitted, Now};
 use crate::ingest::attributes::{
     Refusal, attributes_weight, check, clip, keep_first_of_each_key, value_weight,
 };
-use crate::ingest::desk::{Admitted, Now};
 use crate::ingest::document_id::DocumentIds;
 use crate::ingest::door::Door;
 use crate::ingest::limits::IngestLimits;

@@ -1,7 +1,7 @@
 //! Which series and samples of a batch are let in.
 
+use crate::ingest::admission::Admitted;
 use crate::ingest::attributes::clip;
-use crate::ingest::desk::Admitted;
 use crate::ingest::limits::IngestLimits;
 use crate::model::batch::{MetricBatch, SeriesWrite};
 use crate::model::labels::Labels;

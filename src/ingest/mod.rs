@@ -10,6 +10,7 @@
 mod door;
 mod limits;
 mod desk;
+mod admission;
 mod metrics;
 mod logs;
 mod traces;

@@ -1,7 +1,7 @@
 //! Which spans of a batch are let in.
 
+use crate::ingest::admission::{Admitted, Now};
 use crate::ingest::attributes::{Refusal, attributes_weight, check, clip, keep_first_of_each_key};
-use crate::ingest::desk::{Admitted, Now};
 use crate::ingest::limits::IngestLimits;
 use crate::model::batch::SpanBatch;
 use crate::model::trace::{Span, SpanId, TraceId};

@@ -11,7 +11,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 use crate::base::clock::SharedClock;
-use crate::collect::own::recorder::Losses;
+use crate::collect::own::losses::Losses;
 use crate::model::log::{LogRecord, Severity};
 use crate::model::resource::{AttrValue, Attributes, Resource, Scope};
 use crate::model::time::TimestampNs;

@@ -6,6 +6,8 @@
 //! what does not fit is counted and lost, for telemetry must not slow its source. Deliberately
 //! absent: export to other systems.
 
+mod losses;
+mod families;
 mod recorder;
 mod pump;
 mod instruments;

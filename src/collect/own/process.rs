@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::collect::own::instruments::Families;
+use crate::collect::own::families::Families;
 use crate::model::batch::MetricType;
 use crate::telemetry::names;
 

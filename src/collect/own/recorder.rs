@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use opentelemetry::KeyValue;
-use opentelemetry::metrics::Counter;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tokio::sync::mpsc;
@@ -13,12 +11,13 @@ use tracing_subscriber::filter::{FilterExt, dynamic_filter_fn};
 use crate::base::clock::SharedClock;
 use crate::collect::own::events::EventLayer;
 use crate::collect::own::instruments::OwnMetrics;
+use crate::collect::own::losses::Losses;
 use crate::collect::own::spans::SpanQueue;
 use crate::model::log::LogRecord;
 use crate::model::resource::Resource;
 use crate::model::trace::Span;
 use crate::telemetry::logging::{ExtraLayer, LogLevel};
-use crate::telemetry::{instruments, names, suppress};
+use crate::telemetry::{instruments, suppress};
 
 /// Log lines, and likewise spans, that wait to be written; further ones are lost.
 const QUEUE: usize = 4_096;
@@ -28,26 +27,6 @@ pub struct Recorder {
     pub(crate) logs: mpsc::Receiver<LogRecord>,
     pub(crate) spans: mpsc::Receiver<Span>,
     pub(crate) metrics: OwnMetrics,
-}
-
-/// Counts lost telemetry. Cloning is cheap.
-#[derive(Clone)]
-pub(crate) struct Losses(Counter<u64>);
-
-impl Losses {
-    /// Binds the counter to the meter that is installed now.
-    pub(crate) fn new() -> Self {
-        let about = "Own telemetry that was lost, by signal and reason.";
-        Losses(instruments::counter(names::OWN_DROPPED, about))
-    }
-
-    /// Counts lost items.
-    pub(crate) fn count(&self, signal: &'static str, reason: &'static str, count: u64) {
-        if count > 0 {
-            let labels = [KeyValue::new("signal", signal), KeyValue::new("reason", reason)];
-            self.0.add(count, &labels);
-        }
-    }
 }
 
 impl Recorder {

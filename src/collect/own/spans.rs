@@ -10,7 +10,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanProcessor};
 use tokio::sync::mpsc;
 
-use crate::collect::own::recorder::Losses;
+use crate::collect::own::losses::Losses;
 use crate::model::resource::{AttrValue, Attributes, Resource, Scope};
 use crate::model::time::TimestampNs;
 use crate::model::trace::{
