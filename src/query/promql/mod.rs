@@ -12,7 +12,6 @@
 pub mod position;
 mod token;
 mod lexer;
-mod unquote;
 pub mod signature;
 pub mod ast;
 mod parser;

@@ -1,12 +1,12 @@
 //! What stands between operators: literals, calls, aggregations, selectors, parentheses.
 
+use crate::base::unquote::unquote;
 use crate::base::duration::parse_duration;
 use crate::query::promql::ast::{Call, Kind, Node, NumberLiteral};
 use crate::query::promql::parser::{Parsed, Parser};
 use crate::query::promql::position::Span;
 use crate::query::promql::signature::signature;
 use crate::query::promql::token::{Keyword, Token, TokenKind, go_quote};
-use crate::query::promql::unquote::unquote;
 
 impl<'a> Parser<'a> {
     pub(super) fn primary(&mut self) -> Parsed<Node> {

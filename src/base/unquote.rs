@@ -1,7 +1,7 @@
-//! Quoted text to its meaning.
+//! Text quoted as in Go to its meaning.
 
 /// Takes the quotes off and resolves escapes; `None` when the form is wrong.
-pub(super) fn unquote(quoted: &str) -> Option<String> {
+pub fn unquote(quoted: &str) -> Option<String> {
     let quote = quoted.chars().next()?;
     let inner = quoted.strip_prefix(quote)?.strip_suffix(quote)?;
     if quote == '`' {
