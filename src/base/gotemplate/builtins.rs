@@ -162,10 +162,9 @@ fn equal(left: &Value, others: &[Value]) -> Result<bool, String> {
 /// Compares two values of one kind; `None` for a number that is not one.
 fn order(left: &Value, right: &Value) -> Result<Option<Ordering>, String> {
     match (left, right) {
-        (
-            Value::Int(left) | Value::Duration(left),
-            Value::Int(right) | Value::Duration(right),
-        ) => Ok(Some(left.cmp(right))),
+        (Value::Int(left) | Value::Duration(left), Value::Int(right) | Value::Duration(right)) => {
+            Ok(Some(left.cmp(right)))
+        }
         (Value::Float(left), Value::Float(right)) => Ok(left.partial_cmp(right)),
         (Value::Str(left) | Value::Html(left), Value::Str(right) | Value::Html(right)) => {
             Ok(Some(left.cmp(right)))

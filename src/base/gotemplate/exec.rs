@@ -323,7 +323,8 @@ impl<'a> Run<'a> {
             Some(pipe) => self.pipe(pipe, dot)?,
             None => Value::Nil,
         };
-        let variables = std::mem::replace(&mut self.variables, vec![("$".to_owned(), data.clone())]);
+        let variables =
+            std::mem::replace(&mut self.variables, vec![("$".to_owned(), data.clone())]);
         let (outer_name, outer_tree) = (self.name, self.tree);
         (self.name, self.tree) = (name, tree);
         self.deeper(|run| run.list(&tree.nodes, &data))?;

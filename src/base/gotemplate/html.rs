@@ -28,10 +28,21 @@ enum Place {
     TagName(String),
     /// Between attributes of a tag.
     Tag(String),
-    AttributeName { tag: String, name: String },
+    AttributeName {
+        tag: String,
+        name: String,
+    },
     /// Behind `name=`.
-    BeforeValue { tag: String, name: String },
-    Value { tag: String, name: String, quote: Option<char>, empty: bool },
+    BeforeValue {
+        tag: String,
+        name: String,
+    },
+    Value {
+        tag: String,
+        name: String,
+        quote: Option<char>,
+        empty: bool,
+    },
     Comment,
     /// Inside `<script>` or `<style>`.
     Raw(String),

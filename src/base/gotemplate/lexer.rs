@@ -54,7 +54,18 @@ impl Kind {
         };
         matches!(
             self,
-            Block | Break | Continue | Define | Dot | Else | End | If | Nil | Range | Template | With
+            Block
+                | Break
+                | Continue
+                | Define
+                | Dot
+                | Else
+                | End
+                | If
+                | Nil
+                | Range
+                | Template
+                | With
         )
     }
 }
@@ -257,7 +268,10 @@ impl<'a> Lexer<'a> {
         let mut last = ' ';
         for c in digits.chars() {
             let exponent = if hex { matches!(last, 'p' | 'P') } else { matches!(last, 'e' | 'E') };
-            if !(c.is_ascii_alphanumeric() || c == '.' || c == '_' || (exponent && "+-".contains(c)))
+            if !(c.is_ascii_alphanumeric()
+                || c == '.'
+                || c == '_'
+                || (exponent && "+-".contains(c)))
             {
                 break;
             }

@@ -72,17 +72,32 @@ pub(crate) enum ExprKind {
     Dot,
     Nil,
     Bool(bool),
-    Int { value: i64, text: String },
-    Float { value: f64, text: String },
-    String { value: String, quoted: String },
+    Int {
+        value: i64,
+        text: String,
+    },
+    Float {
+        value: f64,
+        text: String,
+    },
+    String {
+        value: String,
+        quoted: String,
+    },
     /// `.A.B`
     Field(Vec<String>),
     /// `$x.A.B`
-    Variable { name: String, fields: Vec<String> },
+    Variable {
+        name: String,
+        fields: Vec<String>,
+    },
     /// A function.
     Identifier(String),
     /// `(…).A.B`
-    Chain { of: Box<Expr>, fields: Vec<String> },
+    Chain {
+        of: Box<Expr>,
+        fields: Vec<String>,
+    },
     Pipe(Box<Pipe>),
 }
 

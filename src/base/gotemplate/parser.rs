@@ -82,7 +82,8 @@ impl<'a> Parser<'a> {
     }
 
     fn fail<T>(&self, why: impl Into<String>) -> Parsed<T> {
-        let position = self.tokens[self.at.min(self.tokens.len()) - usize::from(self.at > 0)].position;
+        let position =
+            self.tokens[self.at.min(self.tokens.len()) - usize::from(self.at > 0)].position;
         Err((position, why.into()))
     }
 

@@ -108,11 +108,7 @@ impl Template {
     ///
     /// # Errors
     /// Those of [`Set::parse`].
-    pub fn parse(
-        name: &str,
-        text: &str,
-        functions: &dyn Functions,
-    ) -> Result<Self, TemplateError> {
+    pub fn parse(name: &str, text: &str, functions: &dyn Functions) -> Result<Self, TemplateError> {
         let mut set = Set::new();
         set.parse(name, text, functions)?;
         Ok(Template { name: name.to_owned(), set })
@@ -122,11 +118,7 @@ impl Template {
     ///
     /// # Errors
     /// Those of [`Set::render`].
-    pub fn render(
-        &self,
-        data: &Value,
-        functions: &dyn Functions,
-    ) -> Result<String, TemplateError> {
+    pub fn render(&self, data: &Value, functions: &dyn Functions) -> Result<String, TemplateError> {
         self.set.render(&self.name, data, functions, Escape::Text)
     }
 }

@@ -72,7 +72,10 @@ fn fields_variables_and_pipelines_are_computed() {
     shows("{{ .Name | toUpper | printf \"%s-%s\" \"x\" | len }}", "5");
     shows("{{ (index .List 1) | toUpper }}{{ (.Labels).b }}", "Y2");
     shows("{{ .Pairs.Join \", \" }}{{ \"/\" | .Pairs.Join }}", "a, ba/b");
-    shows("{{ 0x10 }} {{ 'a' }} {{ 1_000 }} {{ 1e3 }} {{ `r\\n` }} {{ true }}", "16 97 1000 1000 r\\n true");
+    shows(
+        "{{ 0x10 }} {{ 'a' }} {{ 1_000 }} {{ 1e3 }} {{ `r\\n` }} {{ true }}",
+        "16 97 1000 1000 r\\n true",
+    );
 }
 
 #[test]
@@ -124,11 +127,20 @@ fn templates_use_each_other() {
 
 #[test]
 fn functions_of_go_compute_what_go_computes() {
-    shows("{{ eq .Name \"x\" \"web\" }} {{ ne 1 2 }} {{ le 2 2 }} {{ lt 1.5 2.5 }}", "true true true true");
+    shows(
+        "{{ eq .Name \"x\" \"web\" }} {{ ne 1 2 }} {{ le 2 2 }} {{ lt 1.5 2.5 }}",
+        "true true true true",
+    );
     shows("{{ slice .Name 1 }} {{ slice .List 0 2 }} {{ index .Labels \"b\" }}", "eb [x y] 2");
     shows("{{ print 1 2 \"x\" 3 }}|{{ println \"a\" 1 }}|", "1 2x3|a 1\n|");
-    shows("{{ html \"<a>\" }} {{ js \"it's\" }} {{ urlquery \"a b&c\" }}", "&lt;a&gt; it\\'s a+b%26c");
-    shows("{{ .Labels }} {{ .List }} {{ .Ratio }} {{ .None }}", "map[a:1 b:2] [x y z] 0.5 <no value>");
+    shows(
+        "{{ html \"<a>\" }} {{ js \"it's\" }} {{ urlquery \"a b&c\" }}",
+        "&lt;a&gt; it\\'s a+b%26c",
+    );
+    shows(
+        "{{ .Labels }} {{ .List }} {{ .Ratio }} {{ .None }}",
+        "map[a:1 b:2] [x y z] 0.5 <no value>",
+    );
 }
 
 #[test]

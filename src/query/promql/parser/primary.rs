@@ -1,7 +1,7 @@
 //! What stands between operators: literals, calls, aggregations, selectors, parentheses.
 
-use crate::base::unquote::unquote;
 use crate::base::duration::parse_duration;
+use crate::base::unquote::unquote;
 use crate::query::promql::ast::{Call, Kind, Node, NumberLiteral};
 use crate::query::promql::parser::{Parsed, Parser};
 use crate::query::promql::position::Span;
