@@ -7,7 +7,6 @@
     clippy::print_stdout,
     reason = "a bench prints, and ends when it cannot go on"
 )]
-#![allow(clippy::expect_used, clippy::print_stdout, reason = "a bench reports and stops")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -334,7 +334,7 @@ mod tests {
     #[test]
     fn verbs_flags_and_widths_print_as_in_go() {
         let cases: [(&str, Value, &str); 18] = [
-            ("%.2f", Value::Float(3.14159), "3.14"),
+            ("%.2f", Value::Float(6.23456), "6.23"),
             ("%5.1f|", Value::Float(2.25), "  2.2|"),
             ("%-5d|", Value::Int(42), "42   |"),
             ("%05d", Value::Int(-42), "-0042"),
