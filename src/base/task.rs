@@ -8,6 +8,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::base::error::{Error, ErrorKind, Result};
 
 /// The stack of the threads that run tasks: parsers recurse into nested queries, up to their caps.
 pub const STACK_BYTES: usize = 8 << 20;
@@ -69,6 +72,35 @@ impl TaskGroup {
     }
 }
 
+/// Computes on a thread for long computations, so that a heavy query delays no other request.
+/// Dropping the result ends the work where it next waits.
+///
+/// # Errors
+/// Those of `work`; `Internal` when it panics.
+pub async fn aside<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let cancelled = CancellationToken::new();
+    let _cancel_when_dropped = cancelled.clone().drop_guard();
+    let runtime = tokio::runtime::Handle::current();
+    let span = tracing::Span::current();
+    let computation = tokio::task::spawn_blocking(move || {
+        runtime.block_on(
+            async {
+                tokio::select! {
+                    biased;
+                    () = cancelled.cancelled() => {
+                        Err(Error::new(ErrorKind::Timeout, "the query was cancelled"))
+                    }
+                    result = work => result,
+                }
+            }
+            .instrument(span),
+        )
+    });
+    computation.await.map_err(|error| Error::internal(format!("the query failed: {error}")))?
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,5 +112,24 @@ mod tests {
         group.spawn("willing", async move { stop.cancelled().await });
         group.spawn("stubborn", std::future::pending());
         assert_eq!(group.stop(Duration::from_millis(20)).await, vec!["stubborn"]);
+    }
+
+    #[tokio::test]
+    async fn work_set_aside_ends_when_nobody_waits_for_it() {
+        struct Ended(Option<tokio::sync::oneshot::Sender<()>>);
+        impl Drop for Ended {
+            fn drop(&mut self) {
+                self.0.take().map(|tell| tell.send(()));
+            }
+        }
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let ended = Ended(Some(tell));
+        let mut work = Box::pin(aside::<()>(async move {
+            let _ended = ended;
+            std::future::pending().await
+        }));
+        assert!(futures_util::poll!(&mut work).is_pending());
+        drop(work);
+        assert_eq!(told.await, Ok(()));
     }
 }

@@ -27,6 +27,8 @@ pub enum Door {
     Own,
     /// What MCP tools record.
     Mcp,
+    /// What rules record.
+    Rules,
 }
 
 impl Door {
@@ -42,6 +44,7 @@ impl Door {
             Door::Host => "host",
             Door::Own => "own",
             Door::Mcp => "mcp",
+            Door::Rules => "rules",
         }
     }
 

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::access::{Caller, Scope};
 use crate::base::clock::SharedClock;
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::task::aside;
 use crate::model::time::TimestampMs;
 use crate::service::limits::QueryLimits;
 use crate::telemetry::instruments::{counter, histogram};
@@ -126,32 +126,6 @@ impl Desk {
     }
 }
 
-/// Computes on a thread for long computations, so that a heavy query delays no other request.
-/// Dropping the result ends the work where it next waits.
-async fn aside<T: Send + 'static>(
-    work: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
-    let cancelled = CancellationToken::new();
-    let _cancel_when_dropped = cancelled.clone().drop_guard();
-    let runtime = tokio::runtime::Handle::current();
-    let span = tracing::Span::current();
-    let computation = tokio::task::spawn_blocking(move || {
-        runtime.block_on(
-            async {
-                tokio::select! {
-                    biased;
-                    () = cancelled.cancelled() => {
-                        Err(Error::new(ErrorKind::Timeout, "the query was cancelled"))
-                    }
-                    result = work => result,
-                }
-            }
-            .instrument(span),
-        )
-    });
-    computation.await.map_err(|error| Error::internal(format!("the query failed: {error}")))?
-}
-
 fn too_slow(use_case: &str, place: &str) -> Error {
     Error::new(ErrorKind::Timeout, format!("query timed out {place} ({use_case})"))
 }
@@ -201,24 +175,5 @@ mod tests {
         assert_eq!(second.await.unwrap_err().kind(), ErrorKind::Timeout);
         drop(first);
         assert_eq!(desk.read(&caller, "test", async { Ok(1) }).await, Ok(1));
-    }
-
-    #[tokio::test]
-    async fn work_set_aside_ends_when_nobody_waits_for_it() {
-        struct Ended(Option<tokio::sync::oneshot::Sender<()>>);
-        impl Drop for Ended {
-            fn drop(&mut self) {
-                self.0.take().map(|tell| tell.send(()));
-            }
-        }
-        let (tell, told) = tokio::sync::oneshot::channel();
-        let ended = Ended(Some(tell));
-        let mut work = Box::pin(aside::<()>(async move {
-            let _ended = ended;
-            std::future::pending().await
-        }));
-        assert!(futures_util::poll!(&mut work).is_pending());
-        drop(work);
-        assert_eq!(told.await, Ok(()));
     }
 }

@@ -71,3 +71,25 @@ pub const PROCESS_VIRTUAL: &str = "process_virtual_memory_bytes";
 pub const PROCESS_OPEN_FDS: &str = "process_open_fds";
 /// Anonymous resident memory of the process, which the memory budget bounds.
 pub const PROCESS_ANONYMOUS: &str = "belvedere_process_anonymous_memory_bytes";
+/// Evaluated rules, by group (`file;name`).
+pub const RULE_EVALUATIONS: &str = "belvedere_rule_evaluations_total";
+/// Rules that could not be evaluated, by group.
+pub const RULE_FAILURES: &str = "belvedere_rule_evaluation_failures_total";
+/// Evaluations of groups that were due, by group.
+pub const RULE_GROUP_ITERATIONS: &str = "belvedere_rule_group_iterations_total";
+/// Evaluations of groups that were left out because the one before took too long, by group.
+pub const RULE_GROUP_MISSED: &str = "belvedere_rule_group_iterations_missed_total";
+/// Seconds that the last evaluation of a group took.
+pub const RULE_GROUP_DURATION: &str = "belvedere_rule_group_last_duration_seconds";
+/// When a group was last evaluated, in seconds since the epoch.
+pub const RULE_GROUP_LAST: &str = "belvedere_rule_group_last_evaluation_timestamp_seconds";
+/// Samples that the last evaluation of a group wrote.
+pub const RULE_GROUP_SAMPLES: &str = "belvedere_rule_group_last_evaluation_samples";
+/// Seconds between evaluations of a group.
+pub const RULE_GROUP_INTERVAL: &str = "belvedere_rule_group_interval_seconds";
+/// Rules of a group.
+pub const RULE_GROUP_RULES: &str = "belvedere_rule_group_rules";
+/// Alerts that rules handed on, firing and resolved ones.
+pub const RULE_ALERTS_SENT: &str = "belvedere_rule_alerts_sent_total";
+/// Alerts that nobody took, to be said again.
+pub const RULE_ALERTS_FAILED: &str = "belvedere_rule_alerts_failed_total";
