@@ -1,0 +1,19 @@
+//! The pages, one file each: what it asks, and what its template shows.
+
+mod home;
+mod design;
+mod licences;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::ui::UiState;
+
+/// Returns the routes of every page.
+pub(crate) fn routes() -> Router<UiState> {
+    Router::new()
+        .route("/ui", get(home::page))
+        .route("/ui/", get(home::page))
+        .route("/ui/design", get(design::page))
+        .route("/ui/licences", get(licences::page))
+}

@@ -1,0 +1,3 @@
+//! The pages over memory stores, as a browser without scripts sees them.
+
+mod pages;
