@@ -19,6 +19,7 @@
 //! http        server kit                                            <- base telemetry access
 //! protocols   doors of foreign protocols                            <- base telemetry model wire ingest access service http
 //! mcp         MCP tools                                             <- base telemetry model access service http
+//! ui          pages, embedded browser files                         <- base telemetry model access service http
 //! config      raw -> checked configuration                          <- all above
 //! app         wiring and lifecycle                                  <- all above
 //! cli         the subcommands                                       <- base model service http config app
@@ -29,7 +30,7 @@
 //! `ingest` (admit, normalise) → store port → `Receipt`, after the commit → `protocols/x` answer.
 //!
 //! # The way out
-//! request → `protocols | mcp | cli` → `service` (permission, limits) → `query` → store port →
+//! request → `protocols | mcp | ui | cli` → `service` (permission, limits) → `query` → store port →
 //! model values → `wire/x` or the door's own encoder.
 //!
 //! # Invariants
@@ -54,6 +55,7 @@ pub mod service;
 pub mod http;
 pub mod protocols;
 pub mod mcp;
+pub mod ui;
 pub mod config;
 pub mod app;
 pub mod cli;

@@ -1,5 +1,6 @@
 //! One router with every door, and the routers of the other listeners.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -21,6 +22,7 @@ use crate::protocols::jaeger::{self, JaegerDoor};
 use crate::protocols::otlp::{self, OtlpState};
 use crate::protocols::prometheus::{self, ExpositionSource, PrometheusLimits, PrometheusState};
 use crate::service::Services;
+use crate::ui::{self, UiState};
 
 /// What the doors are made of.
 #[derive(Clone)]
@@ -77,6 +79,7 @@ impl Doors {
         Router::new()
             .merge(own_routes::routes(self.reloads.clone()))
             .merge(mcp::routes(self.mcp.clone(), &self.mcp_options))
+            .merge(self.ui())
             .merge(otlp::routes(self.otlp()))
             .merge(otlp::grpc_routes(self.otlp()))
             .merge(self.prometheus())
@@ -85,6 +88,10 @@ impl Doors {
             .nest("/prometheus", self.prometheus())
             .nest("/elasticsearch", self.elasticsearch())
             .nest("/jaeger", self.jaeger())
+    }
+
+    fn ui(&self) -> Router {
+        ui::routes(UiState::new(self.services.clone(), Arc::clone(&self.clock), watched_files()))
     }
 
     fn otlp(&self) -> OtlpState {
@@ -116,4 +123,11 @@ impl Doors {
             ingest: self.ingest.clone(),
         })
     }
+}
+
+/// Where `npm run watch` writes the browser files while one works on them; builds for development
+/// only.
+fn watched_files() -> Option<PathBuf> {
+    let named = || std::env::var_os("BELVEDERE_WEB_DIR").map(PathBuf::from);
+    if cfg!(debug_assertions) { named() } else { None }
 }

@@ -11,8 +11,12 @@ use crate::model::time::TimestampMs;
 use crate::service::limits::QueryLimits;
 use crate::service::services::{ServiceParts, Services};
 use crate::service::status::{ApplianceFacts, TargetSource};
+use crate::storage::log_store::LogStore;
+use crate::storage::memory::log::MemoryLogStore;
 use crate::storage::memory::metric::MemoryMetricStore;
+use crate::storage::memory::trace::MemoryTraceStore;
 use crate::storage::metric_store::MetricStore;
+use crate::storage::trace_store::TraceStore;
 
 /// Services and the door in, on the same stores: metrics are kept, logs and traces only recorded.
 pub(crate) struct InMemory {
@@ -28,12 +32,30 @@ impl InMemory {
     pub(crate) fn new(clock: SharedClock, targets: Arc<dyn TargetSource>) -> Self {
         let metrics = Arc::new(MemoryMetricStore::new(Duration::from_secs(3_600)));
         let others = Arc::new(Recording::default());
+        InMemory::over(clock, targets, metrics, others.clone(), others)
+    }
+
+    /// Starts empty with stores for all signals.
+    pub(crate) fn whole(clock: SharedClock, targets: Arc<dyn TargetSource>) -> Self {
+        let metrics = Arc::new(MemoryMetricStore::new(Duration::from_secs(3_600)));
+        let logs = Arc::new(MemoryLogStore::default());
+        let traces = Arc::new(MemoryTraceStore::new(Arc::clone(&clock)));
+        InMemory::over(clock, targets, metrics, logs, traces)
+    }
+
+    fn over(
+        clock: SharedClock,
+        targets: Arc<dyn TargetSource>,
+        metrics: Arc<MemoryMetricStore>,
+        logs: Arc<dyn LogStore>,
+        traces: Arc<dyn TraceStore>,
+    ) -> Self {
         let stores =
-            Stores { metrics: metrics.clone(), logs: others.clone(), traces: others.clone() };
+            Stores { metrics: metrics.clone(), logs: logs.clone(), traces: traces.clone() };
         let services = Services::new(ServiceParts {
             metrics: metrics.clone(),
-            logs: others.clone(),
-            traces: others,
+            logs,
+            traces,
             limits: QueryLimits::default(),
             facts: facts(TimestampMs(clock.now_ms())),
             clock: Arc::clone(&clock),

@@ -12,7 +12,6 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use rust_embed::RustEmbed;
 use serde::Deserialize;
 
 use crate::http::front::not_found;

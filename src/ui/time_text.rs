@@ -7,6 +7,9 @@ use crate::model::time::{DAY_MS, TimestampMs};
 /// Returns the instant that `text` names at `now`; `None` when it names none.
 pub(crate) fn parse(text: &str, now: TimestampMs) -> Option<TimestampMs> {
     let text = text.trim();
+    if text.is_empty() {
+        return None;
+    }
     relative(text, now)
         .or_else(|| epoch(text))
         .or_else(|| rfc3339(text))
@@ -52,7 +55,9 @@ fn rfc3339(text: &str) -> Option<TimestampMs> {
 /// A day, a time of day, or both: `today`, `yesterday 9am`, `2026-11-20 08:00`, `14:30`.
 fn spoken(text: &str, now: TimestampMs) -> Option<TimestampMs> {
     let text = text.to_ascii_lowercase();
-    let (day, clock) = match text.split_once([' ', 't']) {
+    let date_end = if text.as_bytes().get(10) == Some(&b't') { Some(10) } else { text.find(' ') };
+    let halves = date_end.and_then(|at| Some((text.get(..at)?, text.get(at + 1..)?)));
+    let (day, clock) = match halves {
         Some((first, second)) if day_of(first, now).is_some() => (first, second.trim()),
         _ if day_of(&text, now).is_some() => (text.as_str(), ""),
         _ => ("today", text.as_str()),

@@ -32,7 +32,7 @@ impl Pages {
 
     fn of(caller: Caller) -> Self {
         let clock = ManualClock::at_ms(NOON_MS);
-        let memory = InMemory::new(clock.clone(), Arc::new(NoTargets));
+        let memory = InMemory::whole(clock.clone(), Arc::new(NoTargets));
         let state = UiState::new(memory.services, clock, None);
         Pages(routes(state).layer(Extension(caller)))
     }
@@ -69,11 +69,11 @@ async fn every_page_of_the_navigation_answers_with_one_heading_and_strict_header
     let pages = Pages::new();
     let home = pages.get("/ui/", &[]).await;
     let mut addresses = vec!["/ui/", "/ui/design", "/ui/licences"];
-    let links: Vec<&str> = home.attributes("href");
-    addresses.extend(links.iter().filter(|link| link.starts_with("/ui/") && !link.contains('#')));
-    addresses.retain(|address| !address.starts_with("/ui/static/"));
+    let navigation = home.html.split("<nav").nth(1).unwrap().split("</nav>").next().unwrap();
+    let links = navigation.split("<a href=\"").skip(1);
+    addresses.extend(links.map(|link| link.split('"').next().unwrap()));
     for address in addresses {
-        let shown = pages.get(&address.replace("&#38;", "&"), &[]).await;
+        let shown = pages.get(address, &[]).await;
         assert_eq!(shown.status, 200, "{address}");
         assert_eq!(shown.html.matches("<h1").count(), 1, "{address}");
         assert!(shown.html.contains("<main id=\"main\""), "{address}");
