@@ -188,7 +188,8 @@ mod tests {
     #[test]
     fn only_plain_names_of_known_types_are_served() {
         assert!(content_type_of("app-ABCD.js").is_some());
-        for name in ["../secret.js", "a/b.js", "a\\b.js", ".js", "manifest.json", "app.js.br", "x"] {
+        for name in ["../secret.js", "a/b.js", "a\\b.js", ".js", "manifest.json", "app.js.br", "x"]
+        {
             assert_eq!(content_type_of(name), None, "{name}");
         }
     }

@@ -23,8 +23,12 @@ const PRESETS: [(&str, &str); 12] = [
     ("now-30d", "Last 30 days"),
     ("today", "Today"),
 ];
-const COMPARES: [(&str, &str); 4] =
-    [("", "nothing"), ("prev", "the window before"), ("1d", "a day before"), ("7d", "a week before")];
+const COMPARES: [(&str, &str); 4] = [
+    ("", "nothing"),
+    ("prev", "the window before"),
+    ("1d", "a day before"),
+    ("7d", "a week before"),
+];
 const REFRESHES: [(&str, &str); 5] = [
     ("off", "off"),
     ("live", "live, every 2 s"),

@@ -45,7 +45,8 @@ pub(crate) fn failure(
     address: &Address,
     error: &Error,
 ) -> Response {
-    let about = About { page: "failure", title: "Something is wrong", has_range: false, refresh: "off" };
+    let about =
+        About { page: "failure", title: "Something is wrong", has_range: false, refresh: "off" };
     let shell = Shell::new(state, request, address, about);
     let nonce = shell.nonce.clone();
     let (heading, advice) = words_of(error.kind());
@@ -63,9 +64,7 @@ pub(crate) fn words_of(kind: ErrorKind) -> (&'static str, &'static str) {
         ErrorKind::Unauthenticated => {
             ("Who are you?", "Reload the page and sign in with a user or a token.")
         }
-        ErrorKind::Forbidden => {
-            ("This is not open to you", "Use a token with the scope `read`.")
-        }
+        ErrorKind::Forbidden => ("This is not open to you", "Use a token with the scope `read`."),
         ErrorKind::NotFound => {
             ("Nothing is here", "It may have been removed by retention, or the address is wrong.")
         }
@@ -82,9 +81,7 @@ pub(crate) fn words_of(kind: ErrorKind) -> (&'static str, &'static str) {
         ErrorKind::Corrupt => {
             ("Stored data is damaged", "The damaged part is put aside; the log names it.")
         }
-        ErrorKind::Internal => {
-            ("Something went wrong here", "The log of the appliance says more.")
-        }
+        ErrorKind::Internal => ("Something went wrong here", "The log of the appliance says more."),
     }
 }
 

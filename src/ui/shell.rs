@@ -17,12 +17,8 @@ struct NavPage {
 }
 
 /// The navigation in its groups.
-const NAV: [(&str, &[NavPage]); 1] = [(
-    "Observe",
-    &[
-        NavPage { key: "home", title: "Home", path: "/ui/" },
-    ],
-)];
+const NAV: [(&str, &[NavPage]); 1] =
+    [("Observe", &[NavPage { key: "home", title: "Home", path: "/ui/" }])];
 
 /// A page's name and what it offers.
 #[derive(Debug, Clone, Copy)]

@@ -28,8 +28,10 @@ impl Sparkline {
         let height = if high > low { high - low } else { 1.0 };
         let x = |index: usize| index as f64 / (count - 1) as f64 * WIDTH;
         let y = |value: f64| HEIGHT - (value - low) / height * HEIGHT;
-        let points: Vec<String> =
-            finite.iter().map(|(index, value)| format!("{:.1},{:.1}", x(*index), y(*value))).collect();
+        let points: Vec<String> = finite
+            .iter()
+            .map(|(index, value)| format!("{:.1},{:.1}", x(*index), y(*value)))
+            .collect();
         let line = points.join(" ");
         let (first, last) = (finite[0].0, finite[finite.len() - 1].0);
         let area = format!("{:.1},{HEIGHT} {line} {:.1},{HEIGHT}", x(first), x(last));

@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn what_names_no_time_is_refused() {
-        for text in ["", "soon", "now-", "now-5", "25:00", "13pm", "9", "2026-13-01", "12:60", "é"] {
+        for text in ["", "soon", "now-", "now-5", "25:00", "13pm", "9", "2026-13-01", "12:60", "é"]
+        {
             assert_eq!(ms(text), None, "{text}");
         }
     }

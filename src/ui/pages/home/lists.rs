@@ -122,8 +122,7 @@ pub(crate) async fn slow_traces(
     range: &Range,
     address: &Address,
 ) -> Result<(Vec<SlowTrace>, Vec<String>), String> {
-    let search =
-        TraceSearch { range: range.ns(), condition: SpanCondition::All, limit: LOOKED_AT };
+    let search = TraceSearch { range: range.ns(), condition: SpanCondition::All, limit: LOOKED_AT };
     let found = state.services.traces.search(caller, search).await.map_err(words)?;
     let services = state.services.traces.services(caller, range.ns()).await.map_err(words)?;
     let mut traces: Vec<(i64, &Trace)> =
