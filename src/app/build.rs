@@ -11,6 +11,7 @@ use crate::app::doors::Doors;
 use crate::app::endpoint::Endpoint;
 use crate::app::listeners::{self, Bound};
 use crate::app::own_routes::ReloadRequest;
+use crate::app::rules;
 use crate::app::stores::OpenStores;
 use crate::app::targets::ScrapedTargets;
 use crate::app::telemetry::Telemetry;
@@ -32,6 +33,7 @@ use crate::ingest::{Ingest, IngestLimits};
 use crate::make::MakeClient;
 use crate::mcp::{McpOptions, McpServer};
 use crate::model::time::TimestampMs;
+use crate::rules::{AlertSink, NoSink, Ruler};
 use crate::service::{ApplianceFacts, MakeService, QueryLimits, ServiceParts, Services};
 
 /// A running appliance.
@@ -40,7 +42,8 @@ pub struct App {
     pub(crate) data_dir: DataDir,
     pub(crate) stores: OpenStores,
     pub(crate) scraper: Scraper,
-    /// What runs by itself: scrapes, host metrics, upkeep.
+    pub(crate) ruler: Ruler,
+    /// What runs by itself: scrapes, rules, host metrics, upkeep.
     pub(crate) timers: TaskGroup,
     /// Listeners and their connections.
     pub(crate) servers: TaskGroup,
@@ -76,7 +79,12 @@ impl App {
         let scraper = Scraper::new(ingest.clone(), Arc::clone(&clock), timers.clone())?;
         let readiness = Readiness::new();
         let (reload_sender, reloads) = mpsc::channel(RELOADS);
-        let services = services(&config, &stores, &scraper, Arc::clone(&clock));
+        let sink: Arc<dyn AlertSink> = Arc::new(NoSink);
+        let ruler = {
+            let (ingest, clock) = (ingest.clone(), Arc::clone(&clock));
+            rules::ruler(&config, &stores, ingest, sink, clock, (&addresses, &timers))
+        };
+        let services = services(&config, &stores, &scraper, &ruler, Arc::clone(&clock));
         let mcp = McpServer::new(services.clone(), make(&config, &clock)?, Arc::clone(&clock));
         let doors = Doors {
             services,
@@ -104,6 +112,7 @@ impl App {
             host::start(ingest, Arc::clone(&clock), config.host.interval, &timers);
         }
         scraper.apply(&config.scrape);
+        ruler.apply(&config.rules.groups);
         Upkeep::new(stores.clone(), config.retention.clone(), &config.budget, clock).start(&timers);
         endpoint(&addresses, token).write(data_dir.path())?;
         readiness.set(Phase::Ready);
@@ -114,6 +123,7 @@ impl App {
             data_dir,
             stores,
             scraper,
+            ruler,
             timers,
             servers,
             own,
@@ -191,6 +201,7 @@ fn services(
     config: &Config,
     stores: &OpenStores,
     scraper: &Scraper,
+    ruler: &Ruler,
     clock: SharedClock,
 ) -> Services {
     let limits = QueryLimits {
@@ -222,5 +233,6 @@ fn services(
         clock,
         facts,
         targets: Arc::new(ScrapedTargets(scraper.clone())),
+        rules: Arc::new(ruler.clone()),
     })
 }

@@ -57,13 +57,18 @@ impl App {
         }
     }
 
-    /// Applies what can change while running: the scrape targets.
+    /// Applies what can change while running: scrape targets and rules.
     fn reload(&self, reload: &Reload) -> std::result::Result<(), String> {
         match reload() {
             Ok(config) => {
                 self.scraper.apply(&config.scrape);
-                let targets = self.scraper.targets().len();
-                tracing::info!(targets, "reloaded scrape targets; other changes need a restart");
+                self.ruler.apply(&config.rules.groups);
+                let (targets, groups) = (self.scraper.targets().len(), config.rules.groups.len());
+                tracing::info!(
+                    targets,
+                    groups,
+                    "reloaded targets and rules; the rest needs a restart"
+                );
                 Ok(())
             }
             Err(why) => {

@@ -1,4 +1,6 @@
-//! `check config` and `config print`.
+//! `check config`, `check rules` and `config print`.
+
+use std::path::PathBuf;
 
 use crate::cli::arguments::{CheckCommand, Settings};
 use crate::cli::outcome::{Failure, say};
@@ -9,7 +11,28 @@ use crate::config::{self, Flags, Sources};
 /// # Errors
 /// A usage failure with the faults.
 pub(crate) fn check(what: &CheckCommand) -> Result<(), Failure> {
-    let CheckCommand::Config { files } = what;
+    match what {
+        CheckCommand::Config { files } => check_config(files),
+        CheckCommand::Rules { files } => check_rules(files),
+    }
+}
+
+fn check_rules(files: &[PathBuf]) -> Result<(), Failure> {
+    let mut faults = Vec::new();
+    for file in files {
+        let name = file.display().to_string();
+        match config::check_rule_file(&name) {
+            Ok(groups) => {
+                let rules: usize = groups.iter().map(|group| group.rules.len()).sum();
+                say(&format!("{name}: ok, {rules} rules in {} groups\n", groups.len()))?;
+            }
+            Err(found) => faults.push(found.to_string()),
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Failure::usage(faults.join("\n"))) }
+}
+
+fn check_config(files: &[PathBuf]) -> Result<(), Failure> {
     let environment = |name: &str| std::env::var(name).ok();
     let mut faults = Vec::new();
     for file in files {

@@ -9,6 +9,8 @@ use crate::base::size::ByteSize;
 use crate::collect::scrape::ScrapeJob;
 use crate::config::address::CompatListener;
 use crate::make::MakeConfig;
+use crate::model::labels::Labels;
+use crate::rules::{GroupDefinition, Pack};
 use crate::telemetry::logging::{LogFormat, LogLevel};
 
 /// Where data lives.
@@ -62,6 +64,8 @@ pub struct Config {
     pub global: Global,
     /// What is scraped.
     pub scrape: Vec<ScrapeJob>,
+    /// What is recorded and what raises alerts.
+    pub rules: Rules,
     /// Metrics of this machine.
     pub host: Host,
     /// The Make.com account, when there is one.
@@ -133,13 +137,30 @@ pub struct Own {
     pub sampling: f64,
 }
 
-/// What scrape jobs share.
+/// What scrape jobs and rules share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Global {
     /// How often.
     pub scrape_interval: Duration,
     /// How long a scrape may take.
     pub scrape_timeout: Duration,
+    /// How often rules are evaluated.
+    pub evaluation_interval: Duration,
+    /// How far rules look into the past.
+    pub rule_query_offset: Duration,
+    /// Labels that tell this appliance from others.
+    pub external_labels: Labels,
+}
+
+/// What is recorded and what raises alerts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// The patterns of rule files, as written.
+    pub files: Vec<String>,
+    /// The shipped packs that are on.
+    pub packs: Vec<Pack>,
+    /// The groups of both.
+    pub groups: Vec<GroupDefinition>,
 }
 
 /// Metrics of this machine.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::base::size::ByteSize;
 use crate::base::yaml::reader::Section;
 use crate::config::checked::{Budget, Global, Host, Mcp, Metrics, Retention};
+use crate::model::labels::{Labels, METRIC_NAME};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -82,7 +83,13 @@ pub(crate) fn metrics(section: Option<Section<'_>>) -> Metrics {
 /// Reads `global`.
 pub(crate) fn global(section: Option<Section<'_>>) -> Global {
     let interval = Duration::from_secs(15);
-    let mut global = Global { scrape_interval: interval, scrape_timeout: Duration::from_secs(10) };
+    let mut global = Global {
+        scrape_interval: interval,
+        scrape_timeout: Duration::from_secs(10),
+        evaluation_interval: interval,
+        rule_query_offset: Duration::ZERO,
+        external_labels: Labels::empty(),
+    };
     let Some(section) = section else { return global };
     global.scrape_interval = section.period("scrape_interval").unwrap_or(interval);
     let timeout = section.period("scrape_timeout");
@@ -90,12 +97,30 @@ pub(crate) fn global(section: Option<Section<'_>>) -> Global {
         section.fault("scrape_timeout", "must not be longer than scrape_interval");
     }
     global.scrape_timeout = timeout.unwrap_or(global.scrape_timeout).min(global.scrape_interval);
-    section.later_unless("evaluation_interval", "15s");
-    for key in ["external_labels", "query_log_file", "scrape_failure_log_file"] {
+    global.evaluation_interval = section.period("evaluation_interval").unwrap_or(interval);
+    global.rule_query_offset = section.duration("rule_query_offset").unwrap_or_default();
+    if let Some(labels) = section.section("external_labels") {
+        global.external_labels = external_labels(&labels);
+    }
+    for key in ["query_log_file", "scrape_failure_log_file"] {
         section.later(key);
     }
     section.finish();
     global
+}
+
+fn external_labels(section: &Section<'_>) -> Labels {
+    let mut pairs = Vec::new();
+    for (name, node) in section.free_entries() {
+        let full = section.full(name);
+        if name.is_empty() || name == METRIC_NAME {
+            section.fault_at(node.line, name, "is not a valid label name");
+        }
+        if let Some(value) = section.scalar(&full, node, true) {
+            pairs.push((name, value));
+        }
+    }
+    Labels::from_pairs(pairs)
 }
 
 /// Reads `host`.

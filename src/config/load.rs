@@ -11,14 +11,12 @@ use crate::base::yaml::node;
 use crate::base::yaml::reader::{Context, Environment, Section};
 use crate::config::checked::{Config, Listen, Own, StorageKind};
 use crate::config::environment::Variables;
-use crate::config::{access, limits, listen, make, scrape};
+use crate::config::{access, limits, listen, make, rules, scrape};
 use crate::telemetry::logging::{LogFormat, LogLevel};
 
 /// Top-level keys of parts that later versions bring.
-const LATER: [&str; 14] = [
+const LATER: [&str; 12] = [
     "tls",
-    "rule_files",
-    "rule_packs",
     "remote_write",
     "remote_read",
     "alertmanager",
@@ -84,20 +82,23 @@ pub fn load(sources: Sources<'_>) -> Result<Config, Faults> {
         Faults(vec![Fault { place: place.clone(), line, key, message: fault.message }])
     })?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    let context = Context { place, folder, environment, faults: RefCell::default() };
+    let context = Context { place: place.clone(), folder, environment, faults: RefCell::default() };
     let root = Section::new(&context, String::new(), &root);
     let mut variables = Variables::new(environment);
-    let config = read(root, &flags, &mut variables, memory);
+    let config = read(&context, root, &flags, &mut variables, memory);
     let mut faults = context.faults.into_inner();
     faults.append(&mut variables.faults);
     if faults.is_empty() {
         return Ok(config);
     }
-    faults.sort_by_key(|fault| fault.line.unwrap_or(usize::MAX));
+    // Rule files come behind the file that names them.
+    let order = |fault: &Fault| (fault.place != place, fault.place.clone(), fault.line);
+    faults.sort_by_key(|fault| order(fault));
     Err(Faults(faults))
 }
 
 fn read(
+    context: &Context<'_>,
     root: Section<'_>,
     flags: &Flags,
     variables: &mut Variables<'_>,
@@ -127,6 +128,7 @@ fn read(
         metrics: limits::metrics(root.section("metrics")),
         own,
         scrape: scrape::read(root.sections("scrape_configs"), &global),
+        rules: rules::read(context, &root, &global),
         global,
         host: limits::host(root.section("host")),
         make: make.account(),

@@ -11,6 +11,8 @@ mod access;
 mod limits;
 mod relabel;
 mod scrape;
+mod glob;
+mod rules;
 mod make;
 mod environment;
 mod load;
@@ -21,7 +23,9 @@ pub use crate::base::yaml::fault::{Fault, Faults};
 pub use crate::telemetry::logging::{LogFormat, LogLevel};
 pub use address::{CompatDoor, CompatListener, parse_address};
 pub use checked::{
-    Budget, Config, Global, Host, Listen, Make, MakeTools, Mcp, Metrics, Retention, StorageKind,
+    Budget, Config, Global, Host, Listen, Make, MakeTools, Mcp, Metrics, Retention, Rules,
+    StorageKind,
 };
 pub use load::{ConfigFile, Flags, Sources, load};
 pub use print::print;
+pub use rules::check_rule_file;

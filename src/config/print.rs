@@ -101,6 +101,17 @@ impl Printer {
         self.line(0, "global:");
         self.line(2, format!("scrape_interval: {}", format_duration(global.scrape_interval)));
         self.line(2, format!("scrape_timeout: {}", format_duration(global.scrape_timeout)));
+        let every = format_duration(global.evaluation_interval);
+        self.line(2, format!("evaluation_interval: {every}"));
+        let offset = format_duration(global.rule_query_offset);
+        self.line(2, format!("rule_query_offset: {offset}"));
+        self.line(2, "external_labels:");
+        for (name, value) in global.external_labels.iter() {
+            self.line(4, format!("{}: {}", quoted(name), quoted(value)));
+        }
+        self.line(0, format!("rule_files: {}", list(config.rules.files.iter())));
+        let packs = config.rules.packs.iter().map(|pack| pack.as_str());
+        self.line(0, format!("rule_packs: {}", list(packs)));
         let none = if config.scrape.is_empty() { " []" } else { "" };
         self.line(0, format!("scrape_configs:{none}"));
         for job in &config.scrape {

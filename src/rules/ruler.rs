@@ -115,12 +115,9 @@ impl Ruler {
         Entry { group, removed }
     }
 
-    /// Returns what is known of each group, sorted by file and in the order of the file.
+    /// Returns what is known of each group, in the order of the configuration.
     pub fn groups(&self) -> Vec<Arc<GroupStatus>> {
-        let mut groups: Vec<_> =
-            self.0.groups.lock().iter().map(|entry| entry.group.status()).collect();
-        groups.sort_by(|left, right| left.file.cmp(&right.file));
-        groups
+        self.0.groups.lock().iter().map(|entry| entry.group.status()).collect()
     }
 }
 

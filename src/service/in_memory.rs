@@ -7,8 +7,12 @@ use crate::base::clock::SharedClock;
 use crate::ingest::recording::Recording;
 use crate::ingest::{Ingest, IngestLimits, Stores};
 use crate::model::batch::MetricBatch;
+use crate::model::labels::Labels;
 use crate::model::time::TimestampMs;
 use crate::service::limits::QueryLimits;
+use crate::service::rules::{
+    ActiveAlert, AlertState, GroupStatus, RuleHealth, RuleKind, RuleSource, RuleStatus,
+};
 use crate::service::services::{ServiceParts, Services};
 use crate::service::status::{ApplianceFacts, TargetSource};
 use crate::storage::log_store::LogStore;
@@ -60,6 +64,7 @@ impl InMemory {
             facts: facts(TimestampMs(clock.now_ms())),
             clock: Arc::clone(&clock),
             targets,
+            rules: Arc::new(OneGroup),
         });
         let ingest = Ingest::new(stores, IngestLimits::default(), clock);
         InMemory { services, ingest, metrics }
@@ -81,5 +86,58 @@ fn facts(started: TimestampMs) -> ApplianceFacts {
         flags: vec![("storage".to_owned(), "memory".to_owned())],
         retention: "30d".to_owned(),
         working_directory: "/srv".to_owned(),
+    }
+}
+
+/// One group with an alerting rule that fires and a recording rule that never ran.
+struct OneGroup;
+
+impl RuleSource for OneGroup {
+    fn groups(&self) -> Vec<Arc<GroupStatus>> {
+        let at = |seconds: i64| TimestampMs(1_795_392_000_000 + seconds * 1_000);
+        let alert = ActiveAlert {
+            labels: Labels::from_pairs([("alertname", "Down"), ("instance", "a")]),
+            annotations: Labels::from_pairs([("summary", "a is down")]),
+            state: AlertState::Firing,
+            active_at: at(-60),
+            keep_firing_since: None,
+            value: 0.5,
+        };
+        let rule = |name: &str, kind| RuleStatus {
+            name: name.to_owned(),
+            query: "up == 0".to_owned(),
+            labels: Labels::empty(),
+            health: RuleHealth::Unknown,
+            last_error: String::new(),
+            evaluation_time: Duration::ZERO,
+            last_evaluation: None,
+            kind,
+        };
+        let alerting = RuleKind::Alerting {
+            hold: Duration::from_secs(60),
+            keep_firing_for: Duration::ZERO,
+            annotations: Labels::from_pairs([("summary", "{{ $labels.instance }} is down")]),
+            alerts: vec![alert],
+        };
+        let alerting = RuleStatus {
+            labels: Labels::from_pairs([("severity", "page")]),
+            health: RuleHealth::Ok,
+            evaluation_time: Duration::from_millis(2),
+            last_evaluation: Some(at(0)),
+            ..rule("Down", alerting)
+        };
+        let group = |name: &str, rules| {
+            Arc::new(GroupStatus {
+                name: name.to_owned(),
+                file: "r.yml".to_owned(),
+                interval: Duration::from_secs(15),
+                limit: 0,
+                evaluation_time: Duration::from_millis(3),
+                last_evaluation: Some(at(0)),
+                rules,
+            })
+        };
+        let recording = rule("job:up:sum", RuleKind::Recording);
+        vec![group("second", vec![recording.clone()]), group("first", vec![alerting, recording])]
     }
 }

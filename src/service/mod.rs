@@ -15,6 +15,7 @@ mod logs;
 mod traces;
 mod status;
 mod make;
+mod rules;
 mod cardinality;
 #[cfg(test)]
 pub(crate) mod in_memory;
@@ -25,6 +26,10 @@ pub use limits::QueryLimits;
 pub use logs::LogsService;
 pub use make::MakeService;
 pub use metrics::{InstantQuery, MetricsService, RangeQuery};
+pub use rules::{
+    ActiveAlert, AlertState, GroupStatus, NoRules, RuleFilter, RuleHealth, RuleKind, RulePage,
+    RuleQuery, RuleSource, RuleStatus, RulesService,
+};
 pub use services::{ServiceParts, Services};
 pub use status::{ApplianceFacts, NoTargets, StatusService, Target, TargetHealth, TargetSource};
 pub use traces::TracesService;

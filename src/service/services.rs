@@ -7,6 +7,7 @@ use crate::service::desk::Desk;
 use crate::service::limits::QueryLimits;
 use crate::service::logs::LogsService;
 use crate::service::metrics::MetricsService;
+use crate::service::rules::{RuleSource, RulesService};
 use crate::service::status::{ApplianceFacts, StatusService, TargetSource};
 use crate::service::traces::TracesService;
 use crate::storage::log_store::LogStore;
@@ -22,6 +23,8 @@ pub struct Services {
     pub logs: LogsService,
     /// Questions about traces.
     pub traces: TracesService,
+    /// Questions about rules and alerts.
+    pub rules: RulesService,
     /// Questions about the appliance.
     pub status: StatusService,
 }
@@ -42,17 +45,20 @@ pub struct ServiceParts {
     pub facts: ApplianceFacts,
     /// What is scraped.
     pub targets: Arc<dyn TargetSource>,
+    /// What is evaluated.
+    pub rules: Arc<dyn RuleSource>,
 }
 
 impl Services {
     /// Joins the use cases with their stores. The global meter must be installed before.
     pub fn new(parts: ServiceParts) -> Self {
-        let ServiceParts { metrics, logs, traces, limits, clock, facts, targets } = parts;
+        let ServiceParts { metrics, logs, traces, limits, clock, facts, targets, rules } = parts;
         let desk = Desk::new(limits, clock);
         Services {
             metrics: MetricsService::new(Arc::clone(&metrics), desk.clone()),
             logs: LogsService::new(logs, desk.clone()),
             traces: TracesService::new(traces, desk.clone()),
+            rules: RulesService::new(rules, desk.clone()),
             status: StatusService::new(metrics, facts, targets, desk),
         }
     }

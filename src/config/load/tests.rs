@@ -71,12 +71,12 @@ fn an_unknown_key_names_the_nearest_known_one() {
 
 #[test]
 fn what_a_later_version_brings_is_refused_unless_it_is_off() {
-    assert_eq!(faults("rule_files: [a.yml]\n"), [(1, "rule_files".to_owned())]);
+    assert_eq!(faults("remote_write: [{}]\n"), [(1, "remote_write".to_owned())]);
     assert_eq!(
         faults("storage: {metrics: {prometheus: {}}}\n"),
         [(1, "storage.metrics".to_owned())]
     );
-    config("rule_files: []\nredis: []\nanomaly: {}\nstorage: {metrics: embedded}\n");
+    config("remote_write: []\nredis: []\nanomaly: {}\nstorage: {metrics: embedded}\n");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! In: what Prometheus' senders, Grafana, promtool and people with curl send. Out: Prometheus' JSON
 //! envelope, errors included; for remote write plain text. Deliberately absent: PromQL itself
-//! (`query::promql`, through `service`), rules and alerts, which answer 404 in the envelope.
+//! (`query::promql`) and the evaluation of rules (`rules`), both through `service`.
 
 mod params;
 mod error;
@@ -11,6 +11,7 @@ mod query;
 mod labels;
 mod metadata;
 mod status;
+mod rules;
 mod health;
 mod response;
 mod json;
@@ -79,6 +80,8 @@ pub fn routes(state: PrometheusState) -> Router {
         .route("/api/v1/label/{name}/values", get(labels::values))
         .route("/api/v1/series", get(labels::series).post(labels::series))
         .route("/api/v1/metadata", get(metadata::metadata))
+        .route("/api/v1/rules", get(rules::rules))
+        .route("/api/v1/alerts", get(rules::alerts))
         .route("/api/v1/targets", get(status::targets))
         .route("/api/v1/status/buildinfo", get(status::build))
         .route("/api/v1/status/runtimeinfo", get(status::runtime))

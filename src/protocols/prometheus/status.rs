@@ -138,8 +138,7 @@ fn push_target(out: &mut Vec<u8>, target: &Target) {
         TargetHealth::Up => "up",
         TargetHealth::Down => "down",
     };
-    // Go's zero time stands for "never".
-    let last = target.last_scrape.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), rfc3339);
+    let last = rfc3339_or_never(target.last_scrape);
     let (interval, timeout) = (format_duration(target.interval), format_duration(target.timeout));
     out.extend_from_slice(b"{\"discoveredLabels\":");
     push_labels(out, &target.discovered_labels);
@@ -167,6 +166,12 @@ fn push_number(out: &mut Vec<u8>, number: i64) {
     out.extend_from_slice(number.to_string().as_bytes());
 }
 
-fn rfc3339(at: TimestampMs) -> String {
+/// Writes an instant; Go's zero time stands for "never".
+pub(crate) fn rfc3339_or_never(at: Option<TimestampMs>) -> String {
+    at.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), rfc3339)
+}
+
+/// Writes an instant.
+pub(crate) fn rfc3339(at: TimestampMs) -> String {
     Timestamp::from_millisecond(at.0).map_or_else(|_| String::new(), |instant| instant.to_string())
 }

@@ -3,3 +3,4 @@
 mod door;
 mod api;
 mod write;
+mod rules;

@@ -172,7 +172,7 @@ async fn status_pages_tell_targets_config_flags_and_series() {
 
 #[tokio::test]
 async fn an_unknown_path_below_the_api_is_404_in_the_envelope() {
-    let answer = Door::open().get("/api/v1/rules").await;
+    let answer = Door::open().get("/api/v1/nothing").await;
     assert_eq!(answer.status, 404);
     let expected = json!(
         {"status": "error", "errorType": "not_found", "error": "404 page not found"}
