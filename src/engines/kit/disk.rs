@@ -24,7 +24,7 @@ pub trait Disk: Send + Sync {
     /// Returns the files of a directory, sorted by path; none when the directory is missing.
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>>;
 
-    /// Makes a directory and those above it.
+    /// Makes a directory and those above it, durable when it returns.
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
 
     /// Makes the entries of a directory durable.
@@ -99,7 +99,16 @@ impl Disk for RealDisk {
     }
 
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        std::fs::create_dir_all(dir)
+        if dir.as_os_str().is_empty() || dir.is_dir() {
+            return Ok(());
+        }
+        let parent = dir.parent().unwrap_or(Path::new(""));
+        self.create_dir(parent)?;
+        match std::fs::create_dir(dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        self.sync_dir(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
