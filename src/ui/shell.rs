@@ -17,8 +17,13 @@ struct NavPage {
 }
 
 /// The navigation in its groups.
-const NAV: [(&str, &[NavPage]); 1] =
-    [("Observe", &[NavPage { key: "home", title: "Home", path: "/ui/" }])];
+const NAV: [(&str, &[NavPage]); 1] = [(
+    "Observe",
+    &[
+        NavPage { key: "home", title: "Home", path: "/ui/" },
+        NavPage { key: "metrics", title: "Metrics", path: "/ui/metrics" },
+    ],
+)];
 
 /// A page's name and what it offers.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,7 @@
 //! The pages, one file each: what it asks, and what its template shows.
 
 mod home;
+mod metrics;
 mod design;
 mod licences;
 
@@ -14,6 +15,7 @@ pub(crate) fn routes() -> Router<UiState> {
     Router::new()
         .route("/ui", get(home::page))
         .route("/ui/", get(home::page))
+        .route("/ui/metrics", get(metrics::page))
         .route("/ui/design", get(design::page))
         .route("/ui/licences", get(licences::page))
 }

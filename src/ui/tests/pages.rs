@@ -151,3 +151,15 @@ async fn a_wrong_time_is_said_and_the_page_still_shows() {
     assert_eq!(shown.status, 200);
     assert!(shown.html.contains("is not a time known here"));
 }
+
+#[tokio::test]
+async fn an_expression_shows_its_value_or_where_it_is_wrong_without_scripts() {
+    let pages = Pages::new();
+    let right = pages.get("/ui/metrics?q=1%2B1", &[]).await;
+    assert!(right.html.contains("<td class=\"number\">2</td>"), "{}", right.html);
+    let wrong = pages.get("/ui/metrics?q=sum(", &[]).await;
+    assert_eq!(wrong.status, 200);
+    assert!(wrong.html.contains("1:5: parse error"), "{}", wrong.html);
+    let hostile = pages.get("/ui/metrics?q=%3Cscript%3Ealert(1)%3C/script%3E", &[]).await;
+    assert!(!hostile.html.contains("<script>alert"));
+}

@@ -1,0 +1,118 @@
+// What the page of metrics asks and how answers become lines; no page in here.
+import type { ChartData, Line } from "../../chart";
+import { series } from "../../lib/format";
+
+/** One series of Prometheus' answer: pairs of seconds and text. */
+export interface Series {
+  metric: Record<string, string>;
+  values?: [number, string][];
+  value?: [number, string];
+  histogram?: [number, { count: string; sum: string }];
+  histograms?: [number, { count: string; sum: string }][];
+}
+
+export interface Answer {
+  data: { resultType: string; result: Series[] };
+  warnings?: string[];
+  infos?: string[];
+}
+
+/** What became of one expression. */
+export interface Outcome {
+  expression: string;
+  answer?: Answer | undefined;
+  past?: Answer | undefined;
+  error?: unknown;
+  /** Milliseconds until the answer was here. */
+  took: number;
+}
+
+export interface Grid {
+  /** Epoch seconds. */
+  start: number;
+  end: number;
+  /** Seconds. */
+  step: number;
+}
+
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400];
+
+/** Chooses a round step that gives about one point every two pixels, and aligns both ends to it. */
+export function grid(startMs: number, endMs: number, pixels: number, wanted?: number): Grid {
+  const window = Math.max(1, (endMs - startMs) / 1_000);
+  const rough = window / Math.max(50, Math.min(600, pixels / 2));
+  const automatic = STEPS.find((step) => step >= rough) ?? Math.ceil(rough / 86_400) * 86_400;
+  // Prometheus refuses more than 11 000 points.
+  const step = Math.max(wanted ?? automatic, Math.ceil(window / 11_000));
+  const end = Math.floor(endMs / 1_000 / step) * step;
+  return { start: Math.max(0, end - Math.floor(window / step) * step), end, step };
+}
+
+/** The letter of a row. */
+export function letter(index: number): string {
+  return String.fromCharCode(65 + (index % 26));
+}
+
+/** Reads the number that Prometheus wrote; what is no number is a gap. */
+export function value(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  if (text === "+Inf") return Infinity;
+  if (text === "-Inf") return -Infinity;
+  const read = Number(text);
+  return Number.isNaN(read) ? null : read;
+}
+
+/** Joins all answers on one grid of times. */
+export function chartData(outcomes: readonly Outcome[], { start, end, step }: Grid, shift: number): ChartData {
+  const count = Math.max(1, Math.round((end - start) / step) + 1);
+  const times = Array.from({ length: count }, (_, index) => (start + index * step) * 1_000);
+  const lines: Line[] = [];
+  const many = outcomes.filter((outcome) => outcome.answer).length > 1;
+  outcomes.forEach(({ answer, past, expression }, row) => {
+    const prefix = many ? `${letter(row)} ` : "";
+    const add = (found: Answer | undefined, offset: number) => {
+      for (const one of found?.data.result ?? []) {
+        const values = new Array<number | null>(count).fill(null);
+        for (const [seconds, text] of one.values ?? []) {
+          const index = Math.round((seconds + offset - start) / step);
+          const read = value(text);
+          if (index >= 0 && index < count && read !== null && Number.isFinite(read)) values[index] = read;
+        }
+        const name = prefix + nameOf(one.metric, expression);
+        lines.push(offset === 0 ? { name, values } : { name: `${name} (before)`, values, past: true });
+      }
+    };
+    add(answer, 0);
+    if (shift > 0) add(past, shift);
+  });
+  return { times, lines };
+}
+
+/** A series in words; one without labels is called by its expression. */
+export function nameOf(metric: Record<string, string>, expression: string): string {
+  return Object.keys(metric).length === 0 ? expression.trim() : series(metric);
+}
+
+/** Where Prometheus says an expression is wrong, as an offset into its text. */
+export function faultAt(message: string, text: string): number | undefined {
+  const place = /(\d+):(\d+): parse error/.exec(message);
+  if (!place) return undefined;
+  const [line, column] = [Number(place[1]), Number(place[2])];
+  const before = text.split("\n").slice(0, line - 1);
+  const start = before.reduce((sum, one) => sum + one.length + 1, 0);
+  // Columns count bytes of UTF-8, offsets count UTF-16 units.
+  const own = text.split("\n")[line - 1] ?? "";
+  let bytes = 0;
+  let offset = 0;
+  for (const character of own) {
+    if (bytes >= column - 1) break;
+    bytes += new TextEncoder().encode(character).length;
+    offset += character.length;
+  }
+  return Math.min(text.length, start + offset);
+}
+
+/** The message without the envelope's first words. */
+export function faultWords(message: string): string {
+  return message.replace(/^invalid parameter "query": /, "");
+}

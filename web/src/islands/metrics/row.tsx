@@ -1,0 +1,102 @@
+// One expression: a text field that becomes an editor, and what can be done with the row.
+import { useEffect, useRef } from "preact/hooks";
+import { Icon } from "../../components";
+import { faultAt, faultWords, letter, type Outcome } from "./model";
+import type { Editor } from "./editor";
+
+export interface RowProps {
+  index: number;
+  text: string;
+  hidden: boolean;
+  only: boolean;
+  outcome?: Outcome | undefined;
+  onChange: (text: string) => void;
+  onRun: () => void;
+  onHide: () => void;
+  onRemove: () => void;
+}
+
+/** The editor's chunk, asked for once. */
+let chunk: Promise<typeof import("./editor")> | undefined;
+
+export function ExpressionRow(props: RowProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const area = useRef<HTMLTextAreaElement>(null);
+  const editor = useRef<Editor | undefined>(undefined);
+  const latest = useRef(props);
+  latest.current = props;
+  const name = `Expression ${letter(props.index)}`;
+  useEffect(() => {
+    let gone = false;
+    const upgrade = async () => {
+      chunk ??= import("./editor");
+      const { Editor } = await chunk;
+      if (gone || editor.current || !place.current) return;
+      const focused = document.activeElement === area.current;
+      area.current?.setAttribute("hidden", "");
+      editor.current = new Editor({
+        parent: place.current,
+        text: latest.current.text,
+        label: name,
+        onChange: (text) => latest.current.onChange(text),
+        onRun: () => latest.current.onRun(),
+      });
+      if (focused) editor.current.focus();
+    };
+    // The page is drawn and asked first; without the chunk the field goes on working.
+    const idle = setTimeout(() => void upgrade().catch(() => (chunk = undefined)), 250);
+    return () => {
+      gone = true;
+      clearTimeout(idle);
+      editor.current?.destroy();
+    };
+  }, []);
+  useEffect(() => editor.current?.set(props.text), [props.text]);
+  const message = props.outcome?.error instanceof Error ? props.outcome.error.message : "";
+  const own = props.outcome?.expression === props.text;
+  const at = message && own ? faultAt(message, props.text) : undefined;
+  useEffect(() => editor.current?.fault(at, faultWords(message)), [at, message]);
+  const onKey = (event: KeyboardEvent) => {
+    if (event.key !== "Enter" || event.altKey) return;
+    event.preventDefault();
+    props.onRun();
+  };
+  return (
+    <div class={props.hidden ? "expression off" : "expression"}>
+      <span class="letter" aria-hidden="true">
+        {letter(props.index)}
+      </span>
+      <div class={message ? "field-box wrong" : "field-box"} ref={place}>
+        <textarea
+          ref={area}
+          rows={1}
+          aria-label={name}
+          aria-invalid={message !== ""}
+          spellcheck={false}
+          value={props.text}
+          data-main-field=""
+          onInput={(event) => props.onChange(event.currentTarget.value)}
+          onKeyDown={onKey}
+        />
+      </div>
+      <button type="button" class="bare icon-only" aria-pressed={props.hidden} aria-label={`Hide ${name}`} title="Hide without removing" onClick={props.onHide}>
+        <Icon name="eye" />
+      </button>
+      <button type="button" class="bare icon-only" disabled={props.only && props.text === ""} aria-label={`Remove ${name}`} title="Remove" onClick={props.onRemove}>
+        <Icon name="close" />
+      </button>
+      {message && (
+        <p class="fault" role="alert">
+          {at !== undefined && own && (
+            <code>
+              {props.text.slice(Math.max(0, at - 24), at)}
+              <u>{props.text.slice(at, at + 1) || "⌴"}</u>
+              {props.text.slice(at + 1, at + 25)}
+            </code>
+          )}{" "}
+          {faultWords(message)}
+        </p>
+      )}
+    </div>
+  );
+}
