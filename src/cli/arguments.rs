@@ -83,6 +83,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: CheckCommand,
     },
+    /// Run unit tests
+    Test {
+        /// What to test.
+        #[command(subcommand)]
+        what: TestCommand,
+    },
     /// Show the configuration that is in force
     Config {
         /// What to show.
@@ -116,6 +122,17 @@ pub(crate) enum CheckCommand {
     /// Check rule files
     Rules {
         /// The files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// What to test.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TestCommand {
+    /// Test rules, in the format of `promtool test rules`
+    Rules {
+        /// The test files.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },

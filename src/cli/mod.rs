@@ -10,6 +10,7 @@ mod outcome;
 mod settings;
 mod serve;
 mod check;
+mod test;
 mod endpoint;
 mod healthcheck;
 mod events;
@@ -49,6 +50,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     match command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(&settings),
         Command::Check { what } => check::check(&what),
+        Command::Test { what } => test::test(&what),
         Command::Config { what: ConfigCommand::Print } => check::print_config(&settings),
         Command::Healthcheck { url } => healthcheck::healthcheck(&settings, url.as_deref()),
         Command::Mcp { url } => mcp::mcp(&settings, url.as_deref()),

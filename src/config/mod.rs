@@ -28,4 +28,4 @@ pub use checked::{
 };
 pub use load::{ConfigFile, Flags, Sources, load};
 pub use print::print;
-pub use rules::check_rule_file;
+pub use rules::{RuleTests, check_rule_file};

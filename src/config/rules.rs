@@ -1,10 +1,13 @@
 //! The keys `rule_files` and `rule_packs`, and the files they name.
 
+use std::path::Path;
+
+use crate::base::error::Error;
 use crate::base::yaml::fault::{Fault, Faults};
 use crate::base::yaml::reader::{Context, Section};
 use crate::config::checked::{Global, Rules};
 use crate::config::glob;
-use crate::rules::{self, GroupDefinition, Pack, RuleDefaults};
+use crate::rules::{self, GroupDefinition, Pack, RuleDefaults, UnitTests};
 
 /// The largest rule file, in bytes.
 const MAX_FILE_BYTES: u64 = 16 << 20;
@@ -48,19 +51,20 @@ pub(crate) fn read_file(
     name: &str,
     defaults: RuleDefaults,
 ) -> Result<Vec<GroupDefinition>, Faults> {
+    rules::read(name, &read_text(name)?, defaults)
+}
+
+fn read_text(name: &str) -> Result<String, Faults> {
     let too_large = std::fs::metadata(name).is_ok_and(|about| about.len() > MAX_FILE_BYTES);
-    let text = if too_large {
-        Err(format!("is larger than {} MiB", MAX_FILE_BYTES >> 20))
-    } else {
-        std::fs::read_to_string(name).map_err(|error| format!("cannot be read: {error}"))
-    };
-    match text {
-        Ok(text) => rules::read(name, &text, defaults),
-        Err(message) => {
-            let (place, key) = (name.to_owned(), String::new());
-            Err(Faults(vec![Fault { place, line: None, key, message }]))
-        }
+    if too_large {
+        return Err(fault(name, None, "", format!("is larger than {} MiB", MAX_FILE_BYTES >> 20)));
     }
+    let text = std::fs::read_to_string(name);
+    text.map_err(|error| fault(name, None, "", format!("cannot be read: {error}")))
+}
+
+fn fault(place: &str, line: Option<usize>, key: &str, message: String) -> Faults {
+    Faults(vec![Fault { place: place.to_owned(), line, key: key.to_owned(), message }])
 }
 
 fn take(
@@ -100,6 +104,49 @@ fn packs(root: &Section<'_>) -> Vec<Pack> {
 pub fn check_rule_file(name: &str) -> Result<Vec<GroupDefinition>, Faults> {
     let interval = std::time::Duration::from_secs(15);
     read_file(name, RuleDefaults { interval, query_offset: std::time::Duration::ZERO })
+}
+
+/// Unit tests of rules with the rules they are about.
+pub struct RuleTests {
+    tests: UnitTests,
+    groups: Vec<GroupDefinition>,
+}
+
+impl RuleTests {
+    /// Reads a test file and the rule files that it names, relative to itself.
+    ///
+    /// # Errors
+    /// Every fault of the first file that has any.
+    pub fn read(name: &str) -> Result<Self, Faults> {
+        let text = read_text(name)?;
+        let tests = rules::read_unit_tests(name, &text)?;
+        let folder = Path::new(name).parent().unwrap_or(Path::new("."));
+        let mut groups = Vec::new();
+        for (line, pattern) in &tests.rule_files {
+            let files = glob::files(&folder.join(pattern)).unwrap_or_default();
+            if files.is_empty() {
+                let message = format!("there is no file {pattern}");
+                return Err(fault(name, Some(*line), "rule_files", message));
+            }
+            for file in files {
+                groups.extend(check_rule_file(&file.display().to_string())?);
+            }
+        }
+        Ok(RuleTests { tests, groups })
+    }
+
+    /// Returns the number of tests.
+    pub fn count(&self) -> usize {
+        self.tests.len()
+    }
+
+    /// Runs every test; returns what differs from what was expected, in words.
+    ///
+    /// # Errors
+    /// Those of the tests that cannot be run at all.
+    pub async fn run(&self) -> Result<Vec<String>, Error> {
+        self.tests.run(&self.groups).await
+    }
 }
 
 #[cfg(test)]

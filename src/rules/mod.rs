@@ -23,6 +23,7 @@ mod group;
 mod counters;
 mod ruler;
 mod packs;
+mod unit_test;
 
 pub use definition::{
     AlertingDefinition, GroupDefinition, RecordingDefinition, RuleDefinition, RuleExpr,
@@ -33,3 +34,4 @@ pub use read::{RuleDefaults, read};
 pub use ruler::{Ruler, RulerParts};
 pub use sink::{AlertSink, NoSink};
 pub use status::{ActiveAlert, AlertState, GroupStatus, RuleHealth, RuleKind, RuleStatus};
+pub use unit_test::{UnitTests, read_unit_tests};

@@ -115,6 +115,11 @@ impl Ruler {
         Entry { group, removed }
     }
 
+    /// Builds a group that only its caller evaluates.
+    pub(crate) fn group(&self, definition: GroupDefinition) -> Group {
+        Group::new(definition, Arc::clone(&self.0.shared))
+    }
+
     /// Returns what is known of each group, in the order of the configuration.
     pub fn groups(&self) -> Vec<Arc<GroupStatus>> {
         self.0.groups.lock().iter().map(|entry| entry.group.status()).collect()

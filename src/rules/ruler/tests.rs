@@ -77,7 +77,7 @@ impl House {
     }
 
     fn group(&self, text: &str) -> Arc<Group> {
-        Arc::new(Group::new(groups(text).remove(0), Arc::clone(&self.ruler.0.shared)))
+        Arc::new(self.ruler.group(groups(text).remove(0)))
     }
 
     async fn put(&self, seconds: i64, pairs: &[(&str, &str)], value: f64) {
