@@ -157,7 +157,8 @@ impl<A: Apply> Drop for Writer<A> {
 /// Applies the records of a signal behind `after`, and returns how many and the last one.
 ///
 /// # Errors
-/// Those of [`Log::replay`] and [`Apply::decode`].
+/// Those of [`Log::replay`]; `Unsupported` when a newer program encoded a batch. A batch that does
+/// not decode is passed over and noted in [`Log::repairs`].
 pub fn recover<A: Apply>(log: &Log, signal: Signal, after: Lsn, target: &A) -> Result<(u64, Lsn)> {
     let (mut records, mut last) = (0, after);
     log.replay(signal, after, &mut |lsn, payload| {

@@ -93,6 +93,12 @@ impl Packed {
         RECORD_BYTES + self.bytes.len()
     }
 
+    /// A record that claims to be compressed and is not, as a bug or bad memory would leave it.
+    #[cfg(test)]
+    pub(crate) fn unreadable(signal: Signal) -> Self {
+        Packed { kind: signal as u8 | COMPRESSED, bytes: b"no zstd".to_vec() }
+    }
+
     /// Appends the record to `out`.
     pub(crate) fn write(&self, lsn: Lsn, epoch: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(&(self.bytes.len() as u32).to_le_bytes());

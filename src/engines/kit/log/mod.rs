@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::engines::kit::disk::Disk;
 use crate::engines::kit::log::commit::Committer;
 use crate::engines::kit::log::format::{Header, MAX_PAYLOAD, Packed};
@@ -90,7 +90,8 @@ struct Inner {
     committer: Committer,
     /// What stood in the log when it was opened.
     found: Vec<Sealed>,
-    repairs: Vec<Repair>,
+    /// The damage of both the opening and the replays.
+    repairs: Mutex<Vec<Repair>>,
     checkpoints: Mutex<[Option<Lsn>; 3]>,
 }
 
@@ -121,13 +122,13 @@ impl Log {
             Header { number: last_number + 1, first: Lsn(last.0 + 1), epoch: rand::random() };
         let committer =
             Committer::start(Arc::clone(&disk), dir, options, header, found.clone(), spares)?;
-        let checkpoints = Mutex::default();
+        let (checkpoints, repairs) = (Mutex::default(), Mutex::new(repairs));
         Ok(Log(Arc::new(Inner { disk, committer, found, repairs, checkpoints })))
     }
 
-    /// Returns the damage that was found and passed over when the log was opened.
-    pub fn repairs(&self) -> &[Repair] {
-        &self.0.repairs
+    /// Returns the damage that was found and passed over when the log was opened and replayed.
+    pub fn repairs(&self) -> Vec<Repair> {
+        self.0.repairs.lock().clone()
     }
 
     /// Puts a record in order. It is durable once the returned [`Pending`] says so.
@@ -137,17 +138,19 @@ impl Log {
     /// `LimitExceeded` for a payload over 512 MiB. Nothing was written then.
     pub fn append(&self, signal: Signal, payload: &[u8]) -> Result<Pending> {
         if payload.len() > MAX_PAYLOAD {
-            let kind = crate::base::error::ErrorKind::LimitExceeded;
+            let kind = ErrorKind::LimitExceeded;
             return Err(Error::new(kind, "the batch is too large for the log; send smaller ones"));
         }
         self.0.committer.append(Packed::of(signal, payload))
     }
 
     /// Shows `visit` the records of a signal behind `after`, in order, as they were when the log
-    /// was opened.
+    /// was opened. A record that does not decompress, or that `visit` calls `Corrupt`, is noted in
+    /// [`Log::repairs`] and passed over: it must not keep the others away.
     ///
     /// # Errors
-    /// Those of `visit`, `Corrupt` for a record that does not decompress, and those of the disk.
+    /// Every other error of `visit`, such as `Unsupported` for a newer encoding, and those of the
+    /// disk.
     pub fn replay(
         &self,
         signal: Signal,
@@ -157,14 +160,30 @@ impl Log {
         self.0.committer.ensure_after(after);
         for sealed in self.0.found.iter().filter(|sealed| sealed.last > after) {
             let bytes = read_all(self.0.disk.as_ref(), &sealed.path)?;
-            scan("", &bytes, &sealed.header, &mut |record| {
+            scan("", &bytes, &sealed.header, &mut |offset, record| {
                 if record.signal != signal || record.lsn <= after {
                     return Ok(());
                 }
-                visit(record.lsn, &record.payload()?)
+                match record.payload().and_then(|payload| visit(record.lsn, &payload)) {
+                    Err(error) if error.kind() == ErrorKind::Corrupt => {
+                        let (bytes, unreadable) = (record.len() as u64, Some(record.lsn));
+                        let segment = file_name(&sealed.path);
+                        self.pass_over(Repair { segment, offset, bytes, unreadable }, &error);
+                        Ok(())
+                    }
+                    outcome => outcome,
+                }
             })?;
         }
         Ok(())
+    }
+
+    fn pass_over(&self, repair: Repair, error: &Error) {
+        let mut repairs = self.0.repairs.lock();
+        if !repairs.contains(&repair) {
+            tracing::warn!(%repair, %error, "a record of the log was passed over");
+            repairs.push(repair);
+        }
     }
 
     /// Tells that the files of `signal` hold all of its records up to `lsn`. Segments that no
@@ -203,12 +222,15 @@ fn inspect(disk: &dyn Disk, path: &Path) -> Result<Option<(Sealed, Vec<Repair>)>
     let bytes = read_all(disk, path)?;
     let Some(header) = Header::decode(&bytes)? else { return Ok(None) };
     let mut last = Lsn(header.first.0.saturating_sub(1));
-    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let repairs = scan(&name, &bytes, &header, &mut |record| {
+    let repairs = scan(&file_name(path), &bytes, &header, &mut |_, record| {
         last = record.lsn;
         Ok(())
     })?;
     Ok(Some((Sealed { path: path.to_owned(), header, last }, repairs)))
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn closed(reason: &str) -> Error {

@@ -34,12 +34,20 @@ pub struct Repair {
     pub offset: u64,
     /// How many bytes were passed over.
     pub bytes: u64,
+    /// The record that stands there whole and cannot be read; `None` when no record is found.
+    pub unreadable: Option<Lsn>,
 }
 
 impl std::fmt::Display for Repair {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Repair { segment, offset, bytes } = self;
-        write!(f, "{bytes} bytes of {segment} at {offset} hold no record and were passed over")
+        let Repair { segment, offset, bytes, unreadable } = self;
+        write!(f, "{bytes} bytes of {segment} at {offset} ")?;
+        match unreadable {
+            Some(lsn) => {
+                write!(f, "are record {}, which cannot be read, and were passed over", lsn.0)
+            }
+            None => write!(f, "hold no record and were passed over"),
+        }
     }
 }
 
@@ -62,13 +70,13 @@ pub(crate) fn read_all(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Shows `visit` every good record in order, and returns what had to be passed over between them.
+/// Shows `visit` every good record with its offset, in order, and returns what had to be passed over between them.
 /// What follows the last good record is the torn or unused end, and no damage.
 pub(crate) fn scan(
     name: &str,
     bytes: &[u8],
     header: &Header,
-    visit: &mut dyn FnMut(Record<'_>) -> Result<()>,
+    visit: &mut dyn FnMut(u64, Record<'_>) -> Result<()>,
 ) -> Result<Vec<Repair>> {
     let mut repairs = Vec::new();
     let mut at = HEADER_BYTES;
@@ -77,14 +85,20 @@ pub(crate) fn scan(
     loop {
         match Record::at(bytes.get(at..).unwrap_or_default(), header.epoch) {
             Some(record) if record.lsn >= next => {
+                let offset = at as u64;
                 next = Lsn(record.lsn.0 + 1);
                 at += record.len();
-                visit(record)?;
+                visit(offset, record)?;
             }
             _ => match next_record(bytes, at + 1, header, next) {
                 Some(found) => {
                     let (offset, skipped) = (at as u64, (found - at) as u64);
-                    repairs.push(Repair { segment: name.to_owned(), offset, bytes: skipped });
+                    repairs.push(Repair {
+                        segment: name.to_owned(),
+                        offset,
+                        bytes: skipped,
+                        unreadable: None,
+                    });
                     at = found;
                 }
                 None => return Ok(repairs),

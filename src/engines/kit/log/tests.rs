@@ -151,6 +151,35 @@ fn a_flipped_bit_costs_one_record_and_is_reported() {
 }
 
 #[test]
+fn a_record_that_cannot_be_read_is_named_and_the_others_are_replayed() {
+    let disk = FaultyDisk::default();
+    let log = open(&disk);
+    log.append(Signal::Logs, b"first").unwrap().wait().unwrap();
+    log.0.committer.append(Packed::unreadable(Signal::Logs)).unwrap().wait().unwrap();
+    for payload in [b"alien", b"third"] {
+        log.append(Signal::Logs, payload).unwrap().wait().unwrap();
+    }
+    log.close().unwrap();
+    let log = open(&disk);
+    let mut found = Vec::new();
+    log.replay(Signal::Logs, Lsn(0), &mut |lsn, payload| {
+        if payload == b"alien" {
+            return Err(Error::corrupt("no batch"));
+        }
+        found.push((lsn.0, payload.to_vec()));
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(found, [(1, b"first".to_vec()), (4, b"third".to_vec())]);
+    contents(&log, Signal::Logs);
+    let unreadable: Vec<_> = log.repairs().iter().map(|repair| repair.unreadable).collect();
+    assert_eq!(unreadable, [Some(Lsn(2)), Some(Lsn(3))], "each is named once");
+    assert!(log.repairs()[0].to_string().contains("00000001.seg"));
+    let newer = log.replay(Signal::Logs, Lsn(0), &mut |_, _| Err(Error::unsupported("newer")));
+    assert_eq!(newer.unwrap_err().kind(), ErrorKind::Unsupported, "newer bytes are not dropped");
+}
+
+#[test]
 fn segments_are_used_again_once_every_signal_has_its_records_in_files() {
     let disk = FaultyDisk::default();
     let log = open(&disk);
