@@ -15,6 +15,7 @@
 //! rules       recording and alerting rules                          <- base telemetry model storage query ingest
 //! make        the Make.com client                                   <- base telemetry model
 //! access      tokens and scopes                                     <- base telemetry storage
+//! alerting    from alert to message                                 <- base telemetry model storage
 //! service     use cases as plain data                               <- all above but engines and wire
 //! http        server kit                                            <- base telemetry access
 //! protocols   doors of foreign protocols                            <- base telemetry model wire ingest access service http
@@ -51,6 +52,7 @@ pub mod collect;
 pub mod rules;
 pub mod make;
 pub mod access;
+pub mod alerting;
 pub mod service;
 pub mod http;
 pub mod protocols;

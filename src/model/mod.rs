@@ -10,6 +10,8 @@ pub mod sample;
 pub mod histogram;
 pub mod exemplar;
 pub mod alert;
+pub mod delivery;
+pub mod silence;
 pub mod resource;
 pub mod log;
 pub mod trace;

@@ -93,3 +93,11 @@ pub const RULE_GROUP_RULES: &str = "belvedere_rule_group_rules";
 pub const RULE_ALERTS_SENT: &str = "belvedere_rule_alerts_sent_total";
 /// Alerts that nobody took, to be said again.
 pub const RULE_ALERTS_FAILED: &str = "belvedere_rule_alerts_failed_total";
+/// Alerts that were said, by outcome.
+pub const ALERTS_RECEIVED: &str = "belvedere_alerts_received_total";
+/// Messages that came to their end, by integration and outcome.
+pub const NOTIFICATIONS: &str = "belvedere_notifications_total";
+/// Tries of messages that failed and will be repeated, by integration and reason.
+pub const NOTIFICATION_RETRIES: &str = "belvedere_notification_retries_total";
+/// Messages on their way.
+pub const NOTIFICATIONS_PENDING: &str = "belvedere_notifications_pending";
