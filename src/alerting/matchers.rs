@@ -59,8 +59,7 @@ fn one(text: &str) -> Result<(Matcher, &str), String> {
     let (value, rest) = if rest.starts_with('"') { quoted(rest)? } else { bare_value(rest)? };
     // The last line of a pattern's error says what is wrong; those before draw a picture.
     let wrong = |why: &str| why.lines().last().unwrap_or_default().to_owned();
-    let matcher =
-        Matcher::new(*op, name, value).map_err(|error| wrong(error.message()))?;
+    let matcher = Matcher::new(*op, name, value).map_err(|error| wrong(error.message()))?;
     Ok((matcher, rest))
 }
 
@@ -157,7 +156,8 @@ mod tests {
 
     #[test]
     fn broken_lists_are_refused_with_the_text() {
-        for given in ["", "a", "=b", "{a=b", r#"a="b"#, "a=~(", r#"a="b" c="d""#, r#"a=b"c"#, "a*b"] {
+        for given in ["", "a", "=b", "{a=b", r#"a="b"#, "a=~(", r#"a="b" c="d""#, r#"a=b"c"#, "a*b"]
+        {
             let why = shown(given).unwrap_err();
             assert!(why.contains("bad matcher format"), "{given}: {why}");
         }

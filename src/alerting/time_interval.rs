@@ -191,10 +191,8 @@ mod tests {
 
     #[test]
     fn office_hours_end_with_their_last_minute_in_their_own_zone() {
-        let range = Range {
-            start: minute_of_day("09:00").unwrap(),
-            end: minute_of_day("17:00").unwrap(),
-        };
+        let range =
+            Range { start: minute_of_day("09:00").unwrap(), end: minute_of_day("17:00").unwrap() };
         let mut office = TimeInterval { times: vec![range], ..always() };
         office.weekdays = vec![weekdays("monday:friday").unwrap()];
         assert!(office.contains(at("2026-11-23T09:00:00Z")));
@@ -208,7 +206,8 @@ mod tests {
 
     #[test]
     fn negative_days_count_from_the_end_of_each_month() {
-        let last = TimeInterval { days_of_month: vec![days_of_month("-2:-1").unwrap()], ..always() };
+        let last =
+            TimeInterval { days_of_month: vec![days_of_month("-2:-1").unwrap()], ..always() };
         assert!(last.contains(at("2027-02-27T12:00:00Z")));
         assert!(!last.contains(at("2026-11-28T12:00:00Z")));
         assert!(last.contains(at("2026-11-29T12:00:00Z")));

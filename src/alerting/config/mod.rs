@@ -212,7 +212,8 @@ impl Default for AlertingConfig {
             inhibit_rules: Vec::new(),
             time_intervals: BTreeMap::new(),
             templates: Templates::usual(),
-            original: "route:\n  receiver: \"nobody\"\nreceivers:\n  - name: \"nobody\"\n".to_owned(),
+            original: "route:\n  receiver: \"nobody\"\nreceivers:\n  - name: \"nobody\"\n"
+                .to_owned(),
         }
     }
 }

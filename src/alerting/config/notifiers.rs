@@ -126,7 +126,11 @@ impl Reading<'_> {
         let http = global::http(section.section("http_config"));
         let timeout = section.duration("timeout").filter(|timeout| !timeout.is_zero());
         let config = SlackConfig {
-            api_url: checked_url(&section, "api_url", api_url.or(Some(Secret::new("http://unset")))),
+            api_url: checked_url(
+                &section,
+                "api_url",
+                api_url.or(Some(Secret::new("http://unset"))),
+            ),
             texts,
             link_names: section.flag("link_names").unwrap_or(false),
             short_fields: section.flag("short_fields").unwrap_or(false),
@@ -162,8 +166,7 @@ impl Reading<'_> {
         let keys = ["type", "text", "url", "style", "name", "value"];
         let texts = self.templates_of(&section, &keys);
         let confirm = section.section("confirm").map(|confirm| {
-            let texts =
-                self.templates_of(&confirm, &["text", "title", "ok_text", "dismiss_text"]);
+            let texts = self.templates_of(&confirm, &["text", "title", "ok_text", "dismiss_text"]);
             if !texts.contains_key("text") {
                 confirm.fault("text", "missing text in Slack confirmation");
             }

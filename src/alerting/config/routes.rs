@@ -127,11 +127,7 @@ fn intervals(section: &Section<'_>, key: &'static str, names: &Names<'_>) -> Vec
 }
 
 fn route_matchers(section: &Section<'_>) -> Vec<Matcher> {
-    join([
-        equals(section, "match"),
-        patterns(section, "match_re"),
-        listed(section, "matchers"),
-    ])
+    join([equals(section, "match"), patterns(section, "match_re"), listed(section, "matchers")])
 }
 
 fn join(parts: [Vec<Matcher>; 3]) -> Vec<Matcher> {

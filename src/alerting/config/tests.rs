@@ -76,10 +76,7 @@ fn alerts_end_at_the_deepest_route_and_at_siblings_where_one_goes_on() {
     assert_eq!(ends(&config, &[("severity", "info")]), ["default {}"]);
     assert_eq!(
         ends(&config, &[("severity", "critical"), ("team", "c")]),
-        [
-            r#"pager {}/{severity="critical"}"#,
-            r#"slack {}/{severity=~"critical|warning"}"#
-        ]
+        [r#"pager {}/{severity="critical"}"#, r#"slack {}/{severity=~"critical|warning"}"#]
     );
     assert_eq!(
         ends(&config, &[("severity", "critical"), ("team", "a")])[0],

@@ -38,9 +38,7 @@ impl NotificationFunctions {
             ("join", [separator, list]) => join(text_of(separator)?, list),
             ("stringSlice", texts) => Ok(Value::list(texts.iter().cloned())),
             ("safeUrl", [text]) => Ok(Value::Html(text_of(text)?.into())),
-            ("date", [layout, at]) => {
-                Ok(Value::from(format_time(time_of(at)?, text_of(layout)?)))
-            }
+            ("date", [layout, at]) => Ok(Value::from(format_time(time_of(at)?, text_of(layout)?))),
             ("tz", [zone, at]) => {
                 let zone = text_of(zone)?;
                 let found = TimeZone::get(zone).map_err(|_| format!("unknown time zone {zone}"))?;

@@ -134,7 +134,10 @@ mod tests {
     fn the_fields_of_alertmanager_are_there() {
         for (text, expected) in [
             ("{{ .Status }} {{ .Receiver }}", "firing team"),
-            ("{{ range .Alerts }}{{ .Labels.alertname }}:{{ .Status }} {{ end }}", "A:firing B:resolved "),
+            (
+                "{{ range .Alerts }}{{ .Labels.alertname }}:{{ .Status }} {{ end }}",
+                "A:firing B:resolved ",
+            ),
             ("{{ len .Alerts.Firing }}{{ len .Alerts.Resolved }}", "11"),
             ("{{ .CommonLabels.SortedPairs.Names | join \",\" }}", "job"),
             ("{{ (index .Alerts 0).Labels.Values | join \",\" }}", "A,x"),
@@ -145,7 +148,10 @@ mod tests {
             ("{{ since (index .Alerts 0).StartsAt }}", "1m29s"),
             ("{{ (index .Alerts 0).Fingerprint | len }}", "16"),
             ("{{ date \"2006-01-02\" (index .Alerts 0).StartsAt }}", "1970-01-01"),
-            ("{{ tz \"Europe/Berlin\" (index .Alerts 0).StartsAt }}", "1970-01-01 01:00:01 +0100 CET"),
+            (
+                "{{ tz \"Europe/Berlin\" (index .Alerts 0).StartsAt }}",
+                "1970-01-01 01:00:01 +0100 CET",
+            ),
             ("{{ toJson .GroupLabels }}", "{\"job\":\"x\"}"),
             ("{{ .CommonAnnotations.summary }}", "sum<mary>"),
         ] {
@@ -159,9 +165,18 @@ mod tests {
         assert_eq!(subject, "FIRING (1): x");
         let text = rendered("{{ template \"email.default.text\" . }}");
         assert!(text.contains("sum<mary>") && text.contains("job = x"), "{text}");
-        for name in ["title", "username", "fallback", "callbackid", "pretext", "titlelink",
-            "iconemoji", "iconurl", "text", "footer"]
-        {
+        for name in [
+            "title",
+            "username",
+            "fallback",
+            "callbackid",
+            "pretext",
+            "titlelink",
+            "iconemoji",
+            "iconurl",
+            "text",
+            "footer",
+        ] {
             rendered(&format!("{{{{ template \"slack.default.{name}\" . }}}}"));
         }
     }
