@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::error::{Error, ErrorKind, Result};
@@ -30,7 +30,7 @@ pub(crate) struct Group {
     pub(crate) definition: GroupDefinition,
     key: String,
     shared: Arc<Shared>,
-    rules: Mutex<Vec<Rule>>,
+    rules: Arc<Mutex<Vec<Rule>>>,
     status: RwLock<Arc<GroupStatus>>,
 }
 
@@ -51,7 +51,7 @@ impl Group {
             key: definition.key(),
             definition,
             shared,
-            rules: Mutex::new(rules),
+            rules: Arc::new(Mutex::new(rules)),
             status: RwLock::new(Arc::new(status)),
         }
     }
@@ -61,18 +61,26 @@ impl Group {
         Arc::clone(&self.status.read())
     }
 
+    /// Takes the rules until they have what they begin with, so that whoever comes next waits;
+    /// `None` when the group runs already.
+    pub(crate) fn claim(&self) -> Option<OwnedMutexGuard<Vec<Rule>>> {
+        Arc::clone(&self.rules).try_lock_owned().ok()
+    }
+
     /// Evaluates the group at every slot until `stop` or `removed`. Begins where `before`, which
     /// must be stopping, has come to, or else where an earlier life left its alerts.
     pub(crate) async fn run(
         self: Arc<Self>,
+        mut rules: OwnedMutexGuard<Vec<Rule>>,
         before: Option<Arc<Group>>,
         stop: CancellationToken,
         removed: CancellationToken,
     ) {
         match before {
-            Some(before) => self.inherit(&before).await,
-            None => self.remember().await,
+            Some(before) => self.inherit(&mut rules, &before).await,
+            None => self.remember(&mut rules).await,
         }
+        drop(rules);
         let mut slot = self.slot_after(self.now());
         loop {
             let wait = u64::try_from(slot.0 - self.now().0).unwrap_or(0);
@@ -114,9 +122,8 @@ impl Group {
     }
 
     /// Takes over from `before`; what it had and we have not ends.
-    async fn inherit(&self, before: &Group) {
+    async fn inherit(&self, rules: &mut [Rule], before: &Group) {
         let mut old: VecDeque<Rule> = std::mem::take(&mut *before.rules.lock().await).into();
-        let mut rules = self.rules.lock().await;
         for rule in rules.iter_mut() {
             if let Some(place) = old.iter().position(|old| old.continues(rule))
                 && let Some(old) = old.remove(place)
@@ -146,8 +153,7 @@ impl Group {
         }
     }
 
-    async fn remember(&self) {
-        let mut rules = self.rules.lock().await;
+    async fn remember(&self, rules: &mut [Rule]) {
         for rule in rules.iter_mut() {
             let RuleDefinition::Alerting(alerting) = &rule.definition else { continue };
             let store = self.shared.store.as_ref();

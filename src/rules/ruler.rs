@@ -110,8 +110,10 @@ impl Ruler {
         let group = Arc::new(Group::new(definition.clone(), Arc::clone(&self.0.shared)));
         let removed = CancellationToken::new();
         let stop = self.0.tasks.stop_token();
-        let run = Arc::clone(&group).run(before, stop, removed.clone());
-        self.0.tasks.spawn("rule group", run);
+        if let Some(rules) = group.claim() {
+            let run = Arc::clone(&group).run(rules, before, stop, removed.clone());
+            self.0.tasks.spawn("rule group", run);
+        }
         Entry { group, removed }
     }
 

@@ -240,6 +240,8 @@ async fn a_reload_keeps_alerts_of_changed_groups_and_ends_what_is_gone() {
     house.ruler.apply(&groups(&ALERTING.replace("for: 1m", "for: 0s")));
     assert_eq!(until_evaluated(&house).await, AlertState::Firing);
     let changed = ALERTING.replace("for: 1m", "for: 1h").replace("up == 0", "up < 1");
+    // Two in a row: the second must wait until the first has taken over.
+    house.ruler.apply(&groups(&ALERTING.replace("for: 1m", "for: 2h")));
     house.ruler.apply(&groups(&changed));
     // With another patience it would be pending, had it begun anew.
     assert_eq!(until_evaluated(&house).await, AlertState::Firing);
@@ -282,6 +284,23 @@ groups:
     assert!(errors[3].contains("exceeded limit of 1 with 2 alerts"), "{errors:?}");
     assert_eq!(house.ask("good", 10).await.len(), 1);
     assert_eq!(house.ask("many", 10).await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_store_that_refuses_makes_the_rule_sick_and_the_alert_still_goes_out() {
+    let house = House::new();
+    // What the rule writes lies before the store's window.
+    let text = ALERTING
+        .replace("for: 1m", "for: 0s")
+        .replace("- name: g", "- name: g\n  query_offset: 10m");
+    let group = house.group(&text);
+    house.put(-700, &[("__name__", "up"), ("instance", "x")], 0.0).await;
+    house.put(4_000, &[("__name__", "other")], 1.0).await;
+    house.evaluate(&group, 10).await;
+    let status = group.status();
+    assert_eq!(status.rules[0].health, RuleHealth::Err);
+    assert!(status.rules[0].last_error.contains("rejected"), "{}", status.rules[0].last_error);
+    assert_eq!(house.inbox.alerts.lock().len(), 1);
 }
 
 #[tokio::test]
