@@ -20,6 +20,7 @@
 //! http        server kit                                            <- base telemetry access
 //! protocols   doors of foreign protocols                            <- base telemetry model wire ingest access service http
 //! mcp         MCP tools                                             <- base telemetry model access service http
+//! api         our own JSON API                                          <- base telemetry model access service http
 //! ui          pages, embedded browser files                         <- base telemetry model access service http
 //! config      raw -> checked configuration                          <- all above
 //! app         wiring and lifecycle                                  <- all above
@@ -31,7 +32,7 @@
 //! `ingest` (admit, normalise) → store port → `Receipt`, after the commit → `protocols/x` answer.
 //!
 //! # The way out
-//! request → `protocols | mcp | ui | cli` → `service` (permission, limits) → `query` → store port →
+//! request → `protocols | api | mcp | ui | cli` → `service` (permission, limits) → `query` → store port →
 //! model values → `wire/x` or the door's own encoder.
 //!
 //! # Invariants
@@ -57,6 +58,7 @@ pub mod service;
 pub mod http;
 pub mod protocols;
 pub mod mcp;
+pub mod api;
 pub mod ui;
 pub mod config;
 pub mod app;

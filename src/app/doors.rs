@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use tokio::sync::mpsc;
 
+use crate::api::{self, ApiState};
 use crate::app::listeners::Served;
 use crate::app::own_routes::{self, ReloadRequest};
 use crate::base::clock::SharedClock;
@@ -79,6 +80,7 @@ impl Doors {
         Router::new()
             .merge(own_routes::routes(self.reloads.clone()))
             .merge(mcp::routes(self.mcp.clone(), &self.mcp_options))
+            .merge(self.api())
             .merge(self.ui())
             .merge(otlp::routes(self.otlp()))
             .merge(otlp::grpc_routes(self.otlp()))
@@ -88,6 +90,11 @@ impl Doors {
             .nest("/prometheus", self.prometheus())
             .nest("/elasticsearch", self.elasticsearch())
             .nest("/jaeger", self.jaeger())
+    }
+
+    fn api(&self) -> Router {
+        let (services, clock) = (self.services.clone(), Arc::clone(&self.clock));
+        api::routes(ApiState::new(services, clock, self.readiness.clone()))
     }
 
     fn ui(&self) -> Router {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
-use crate::model::matcher::Matcher;
-use crate::query::promql::ast::{Kind, Node, Timing, ValueType};
+use crate::model::matcher::{MatchOp, Matcher};
+use crate::query::promql::ast::{Kind, Node, Selector, Timing, ValueType};
 use crate::query::promql::{self, Expr};
 
 /// A PromQL expression that was read and type-checked. Cloning is cheap.
@@ -47,6 +47,20 @@ impl Expression {
         found
     }
 
+    /// Returns the expression with every selector restricted to pairs of label and value; `true`
+    /// behind them means "not". Names are those of logs and traces: `service.name` is the last part
+    /// of `job`, dots become `_`.
+    ///
+    /// # Errors
+    /// `InvalidInput` when a pattern does not compile.
+    pub fn scoped(&self, pairs: &[(&str, &str, bool)]) -> Result<Self> {
+        let matchers: Result<Vec<Matcher>> = pairs.iter().map(scope_matcher).collect();
+        let matchers = matchers?;
+        let mut expr = Expr::clone(&self.0);
+        restrict(&mut expr.root, &matchers);
+        Ok(Expression(Arc::new(expr)))
+    }
+
     /// Checks that the expression has a value at every step of a range.
     ///
     /// # Errors
@@ -71,6 +85,51 @@ impl fmt::Display for Expression {
     /// Writes the expression as Prometheus' `format_query` would on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+fn scope_matcher((key, value, not): &(&str, &str, bool)) -> Result<Matcher> {
+    match *key {
+        "service.name" => {
+            let op = if *not { MatchOp::NotRegex } else { MatchOp::Regex };
+            Matcher::new(op, "job", format!("(.+/)?{}", regex::escape(value)))
+        }
+        "service.instance.id" => {
+            Matcher::new(if *not { MatchOp::NotEqual } else { MatchOp::Equal }, "instance", *value)
+        }
+        other => {
+            let op = if *not { MatchOp::NotEqual } else { MatchOp::Equal };
+            Matcher::new(op, other.replace(['.', '-', '/'], "_"), *value)
+        }
+    }
+}
+
+/// The parser bounds the depth of the tree; likewise below.
+fn restrict(node: &mut Node, matchers: &[Matcher]) {
+    // The matcher of the name stays last, where the writer of expressions expects it.
+    let add = |selector: &mut Selector| {
+        selector.matchers.splice(0..0, matchers.iter().cloned());
+    };
+    match &mut node.kind {
+        Kind::Number(_) | Kind::Text(_) => {}
+        Kind::Selector(selector) => add(selector),
+        Kind::Matrix(matrix) => add(&mut matrix.selector),
+        Kind::Subquery(subquery) => restrict(&mut subquery.operand, matchers),
+        Kind::Paren(inner) => restrict(inner, matchers),
+        Kind::Unary { operand, .. } => restrict(operand, matchers),
+        Kind::Binary(binary) => {
+            restrict(&mut binary.left, matchers);
+            restrict(&mut binary.right, matchers);
+        }
+        Kind::Aggregate(aggregate) => {
+            if let Some(parameter) = &mut aggregate.parameter {
+                restrict(parameter, matchers);
+            }
+            restrict(&mut aggregate.operand, matchers);
+        }
+        Kind::Call(call) => {
+            call.arguments.iter_mut().for_each(|argument| restrict(argument, matchers));
+        }
     }
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::base::clock::SharedClock;
 use crate::ingest::recording::Recording;
 use crate::ingest::{Ingest, IngestLimits, Stores};
-use crate::model::batch::MetricBatch;
+use crate::model::batch::{LogBatch, LogOp, MetricBatch};
+use crate::model::log::LogRecord;
 use crate::model::labels::Labels;
 use crate::model::time::TimestampMs;
 use crate::service::limits::QueryLimits;
@@ -29,6 +30,7 @@ pub(crate) struct InMemory {
     /// Takes what is written.
     pub(crate) ingest: Ingest,
     metrics: Arc<MemoryMetricStore>,
+    logs: Arc<dyn LogStore>,
 }
 
 impl InMemory {
@@ -58,7 +60,7 @@ impl InMemory {
             Stores { metrics: metrics.clone(), logs: logs.clone(), traces: traces.clone() };
         let services = Services::new(ServiceParts {
             metrics: metrics.clone(),
-            logs,
+            logs: logs.clone(),
             traces,
             limits: QueryLimits::default(),
             facts: facts(TimestampMs(clock.now_ms())),
@@ -67,7 +69,14 @@ impl InMemory {
             rules: Arc::new(OneGroup),
         });
         let ingest = Ingest::new(stores, IngestLimits::default(), clock);
-        InMemory { services, ingest, metrics }
+        InMemory { services, ingest, metrics, logs }
+    }
+
+    /// Stores a log record that must be taken.
+    pub(crate) async fn log(&self, record: LogRecord) {
+        let ops = vec![LogOp::Put { record: Box::new(record), replace: false }];
+        let receipt = self.logs.append(LogBatch { ops }).await.unwrap();
+        assert_eq!(receipt.receipt.rejected, Vec::new());
     }
 
     /// Stores metrics that must all be taken.

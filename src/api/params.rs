@@ -1,0 +1,83 @@
+//! Parameters of the address.
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+
+use crate::api::answer::ApiError;
+use crate::base::error::{Error, Result};
+use crate::model::time::{TimeRange, TimestampMs, TimestampNs};
+
+/// The pairs of a query string; handlers take them as an argument.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Returns the first value of `key`, or the empty text.
+    pub(crate) fn get(&self, key: &str) -> &str {
+        self.all(key).next().unwrap_or("")
+    }
+
+    /// Returns every value of `key` that is not empty.
+    pub(crate) fn all<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a str> {
+        let pairs = self.0.iter().filter(move |(own, _)| own == key);
+        pairs.map(|(_, value)| value.as_str()).filter(|value| !value.trim().is_empty())
+    }
+
+    /// Returns a value that must be given.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is not.
+    pub(crate) fn needed(&self, key: &str) -> Result<&str> {
+        match self.get(key) {
+            "" => Err(Error::invalid(format!("the parameter {key:?} is missing"))),
+            text => Ok(text),
+        }
+    }
+
+    /// Returns a whole number between 1 and `most`, or `default`.
+    ///
+    /// # Errors
+    /// `InvalidInput` for anything that is no number.
+    pub(crate) fn count(&self, key: &str, default: usize, most: usize) -> Result<usize> {
+        match self.get(key) {
+            "" => Ok(default),
+            text => {
+                let wrong = |_| Error::invalid(format!("{key}={text:?} is no whole number"));
+                Ok(text.parse::<usize>().map_err(wrong)?.clamp(1, most))
+            }
+        }
+    }
+
+    /// Returns the range `from` to `to`, epoch milliseconds; the last millisecond is whole.
+    ///
+    /// # Errors
+    /// `InvalidInput` when an end is missing or wrong, or when they stand the wrong way round.
+    pub(crate) fn range(&self) -> Result<TimeRange<TimestampNs>> {
+        let (from, to) = (self.ms("from")?, self.ms("to")?);
+        if from > to {
+            return Err(Error::invalid("`from` is later than `to`"));
+        }
+        let last = to.to_ns().0.saturating_add(999_999);
+        Ok(TimeRange::new(from.to_ns(), TimestampNs(last)))
+    }
+
+    fn ms(&self, key: &str) -> Result<TimestampMs> {
+        let text = self.needed(key)?;
+        let wrong = |_| Error::invalid(format!("{key}={text:?} is not epoch milliseconds"));
+        Ok(TimestampMs(text.parse().map_err(wrong)?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Params {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Response> {
+        match Query::<Vec<(String, String)>>::try_from_uri(&parts.uri) {
+            Ok(Query(pairs)) => Ok(Params(pairs)),
+            Err(error) => {
+                Err(ApiError::from(Error::invalid(error.body_text())).into_response())
+            }
+        }
+    }
+}

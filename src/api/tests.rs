@@ -1,0 +1,184 @@
+//! The door over memory stores.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use axum::{Extension, Router};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use crate::access::{Caller, Scope, Scopes};
+use crate::api::{ApiState, routes};
+use crate::base::clock::ManualClock;
+use crate::base::shutdown::{Phase, Readiness};
+use crate::model::log::{LogRecord, Severity};
+use crate::model::resource::{AttrValue, Resource};
+use crate::model::time::TimestampNs;
+use crate::service::NoTargets;
+use crate::service::in_memory::InMemory;
+
+/// 2026-11-23 12:00:00 UTC.
+const NOON_MS: i64 = 1_795_435_200_000;
+
+struct Door {
+    routes: Router,
+    memory: InMemory,
+    clock: Arc<ManualClock>,
+}
+
+impl Door {
+    fn open() -> Self {
+        Door::of(Caller::local("test"))
+    }
+
+    fn of(caller: Caller) -> Self {
+        let clock = ManualClock::at_ms(NOON_MS);
+        let memory = InMemory::whole(clock.clone(), Arc::new(NoTargets));
+        let readiness = Readiness::new();
+        readiness.set(Phase::Ready);
+        let state = ApiState::new(memory.services.clone(), clock.clone(), readiness);
+        Door { routes: routes(state).layer(Extension(caller)), memory, clock }
+    }
+
+    async fn response(&self, address: &str) -> axum::response::Response {
+        let request = Request::get(address).body(Body::empty()).unwrap();
+        self.routes.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn get(&self, address: &str) -> (u16, Value) {
+        let (parts, body) = self.response(address).await.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        (parts.status.as_u16(), serde_json::from_slice(&bytes).unwrap())
+    }
+
+    /// The answer about the hour before noon.
+    async fn ask(&self, path: &str, rest: &str) -> Value {
+        let range = format!("from={}&to={NOON_MS}", NOON_MS - 3_600_000);
+        let (status, body) = self.get(&format!("/api/x/logs/{path}?{range}&{rest}")).await;
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    async fn three_records(&self) {
+        for (minutes, severity, service, line) in [
+            (30, Severity::INFO, "cart", "added <b>one</b>"),
+            (20, Severity::ERROR, "cart", "payment failed"),
+            (10, Severity::INFO, "mail", "sent"),
+        ] {
+            self.memory.log(record(NOON_MS - minutes * 60_000, severity, service, line)).await;
+        }
+    }
+}
+
+fn record(at_ms: i64, severity: Severity, service: &str, line: &str) -> LogRecord {
+    let mut record = LogRecord::new(TimestampNs(at_ms * 1_000_000), line);
+    record.severity = severity;
+    record.resource = Arc::new(Resource::of_service(service));
+    record.attributes.set("order.id", AttrValue::Int(7));
+    record.index = "logs".to_owned();
+    record.id = format!("{service}-{at_ms}");
+    record
+}
+
+fn lines(page: &Value) -> Vec<&str> {
+    page["rows"].as_array().unwrap().iter().map(|row| row["line"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn rows_come_newest_first_page_by_page() {
+    let door = Door::open();
+    door.three_records().await;
+    let first = door.ask("search", "limit=2").await;
+    assert_eq!(lines(&first), ["sent", "payment failed"]);
+    assert_eq!(first["total"], 3);
+    let after = first["next"].as_str().unwrap();
+    let second = door.ask("search", &format!("limit=2&after={after}")).await;
+    assert_eq!(lines(&second), ["added <b>one</b>"]);
+    assert_eq!(second.get("next"), None);
+}
+
+#[tokio::test]
+async fn pills_query_and_scope_narrow_together_and_a_pill_can_be_off() {
+    let door = Door::open();
+    door.three_records().await;
+    let found = |rest: &'static str| async { lines(&door.ask("search", rest).await).len() };
+    assert_eq!(found("f=service.name%3Dcart").await, 2);
+    assert_eq!(found("f=service.name!%3Dcart").await, 1);
+    assert_eq!(found("f=~service.name%3Dcart").await, 3);
+    assert_eq!(found("q=severity:error&f=service.name%3Dcart").await, 1);
+    assert_eq!(found("f=order.id%3D7").await, 3);
+    assert_eq!(found("scope=service.name%3Dmail").await, 1);
+}
+
+#[tokio::test]
+async fn the_histogram_counts_by_severity_and_values_by_frequency() {
+    let door = Door::open();
+    door.three_records().await;
+    let drawn = door.ask("histogram", "buckets=60").await;
+    assert_eq!((&drawn["width"], &drawn["severities"][1]), (&60_000.into(), &"error".into()));
+    let counts = drawn["counts"].as_array().unwrap();
+    let sum = |at: usize| counts.iter().map(|slot| slot[at].as_u64().unwrap()).sum::<u64>();
+    assert_eq!((sum(1), sum(3), sum(6)), (1, 2, 0));
+    let values = door.ask("values", "field=service.name").await;
+    assert_eq!(values["values"], serde_json::json!([["cart", 2], ["mail", 1]]));
+    let fields = door.ask("fields", "").await;
+    let names: Vec<_> = fields["fields"].as_array().unwrap().iter().map(|f| &f["name"]).collect();
+    assert!(names.iter().any(|name| *name == "attributes.order.id"), "{names:?}");
+}
+
+#[tokio::test]
+async fn a_record_is_shown_whole_with_what_its_service_said_around_it() {
+    let door = Door::open();
+    door.three_records().await;
+    let id = format!("cart-{}", NOON_MS - 20 * 60_000);
+    let (_, record) = door.get(&format!("/api/x/logs/record?index=logs&id={id}")).await;
+    assert_eq!((&record["body"], &record["attributes"]["order.id"]), (&"payment failed".into(), &7.into()));
+    let (_, around) = door.get(&format!("/api/x/logs/context?index=logs&id={id}")).await;
+    assert_eq!(around["older"][0]["line"], "added <b>one</b>");
+    assert_eq!(around["newer"].as_array().unwrap().len(), 0);
+    let (status, gone) = door.get("/api/x/logs/record?index=logs&id=none").await;
+    assert_eq!((status, &gone["kind"]), (404, &"not_found".into()));
+}
+
+#[tokio::test]
+async fn wrong_parameters_are_named_and_a_caller_without_read_is_refused() {
+    let door = Door::open();
+    let (status, body) = door.get("/api/x/logs/search?from=soon&to=1").await;
+    assert_eq!((status, &body["kind"]), (400, &"invalid_input".into()));
+    assert!(body["error"].as_str().unwrap().contains("soon"));
+    let (status, _) = door.get("/api/x/logs/search?from=2&to=1").await;
+    assert_eq!(status, 400);
+    let writer = Door::of(Caller::new("agent", Scopes::of(&[Scope::Ingest])));
+    assert_eq!(writer.get("/api/x/logs/search?from=1&to=2").await.0, 403);
+    assert_eq!(writer.get("/api/x/logs/tail").await.0, 403);
+}
+
+#[tokio::test]
+async fn the_tail_sends_what_arrives_later_than_its_start_also_with_an_older_time() {
+    let door = Door::open();
+    door.memory.log(record(NOON_MS - 1_000, Severity::INFO, "cart", "before")).await;
+    let mut body = door.response("/api/x/logs/tail").await.into_body();
+    let mut frame = std::pin::pin!(body.frame());
+    assert!(futures_util::poll!(&mut frame).is_pending());
+    door.memory.log(record(NOON_MS - 60_000, Severity::WARN, "cart", "late")).await;
+    door.clock.advance(Duration::from_millis(500));
+    let bytes = frame.await.unwrap().unwrap().into_data().unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(text.contains("event: log") && text.contains("\"line\":\"late\""), "{text}");
+    assert!(!text.contains("before") && text.contains("id: "), "{text}");
+}
+
+#[tokio::test]
+async fn a_scope_restricts_every_selector_of_an_expression() {
+    let door = Door::open();
+    let query = "rate(a[5m])%20/%20sum(b%7Bx=%221%22%7D)";
+    let scope = "service.name%3Dcart,host.name!%3Dweb";
+    let (status, body) = door.get(&format!("/api/x/metrics/scoped?q={query}&scope={scope}")).await;
+    assert_eq!(status, 200, "{body}");
+    let text = body["query"].as_str().unwrap();
+    assert_eq!(text.matches("job=~\"(.+/)?cart\"").count(), 2, "{text}");
+    assert_eq!(text.matches("host_name!=\"web\"").count(), 2, "{text}");
+}
