@@ -37,7 +37,9 @@ impl Pill {
         let field = LogField::from_name(&self.key);
         let text = LogFilter::Equals(field.clone(), FilterValue::Str(self.value.clone()));
         let holds = match self.value.parse::<bool>() {
-            Ok(truth) => LogFilter::Or(vec![text, LogFilter::Equals(field, FilterValue::Bool(truth))]),
+            Ok(truth) => {
+                LogFilter::Or(vec![text, LogFilter::Equals(field, FilterValue::Bool(truth))])
+            }
             Err(_) => text,
         };
         if self.not { LogFilter::Not(Box::new(holds)) } else { holds }

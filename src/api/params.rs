@@ -75,9 +75,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Response> {
         match Query::<Vec<(String, String)>>::try_from_uri(&parts.uri) {
             Ok(Query(pairs)) => Ok(Params(pairs)),
-            Err(error) => {
-                Err(ApiError::from(Error::invalid(error.body_text())).into_response())
-            }
+            Err(error) => Err(ApiError::from(Error::invalid(error.body_text())).into_response()),
         }
     }
 }

@@ -135,7 +135,10 @@ async fn a_record_is_shown_whole_with_what_its_service_said_around_it() {
     door.three_records().await;
     let id = format!("cart-{}", NOON_MS - 20 * 60_000);
     let (_, record) = door.get(&format!("/api/x/logs/record?index=logs&id={id}")).await;
-    assert_eq!((&record["body"], &record["attributes"]["order.id"]), (&"payment failed".into(), &7.into()));
+    assert_eq!(
+        (&record["body"], &record["attributes"]["order.id"]),
+        (&"payment failed".into(), &7.into())
+    );
     let (_, around) = door.get(&format!("/api/x/logs/context?index=logs&id={id}")).await;
     assert_eq!(around["older"][0]["line"], "added <b>one</b>");
     assert_eq!(around["newer"].as_array().unwrap().len(), 0);

@@ -7,8 +7,8 @@ use crate::base::clock::SharedClock;
 use crate::ingest::recording::Recording;
 use crate::ingest::{Ingest, IngestLimits, Stores};
 use crate::model::batch::{LogBatch, LogOp, MetricBatch};
-use crate::model::log::LogRecord;
 use crate::model::labels::Labels;
+use crate::model::log::LogRecord;
 use crate::model::time::TimestampMs;
 use crate::service::limits::QueryLimits;
 use crate::service::rules::{

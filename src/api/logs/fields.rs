@@ -11,9 +11,7 @@ use crate::api::answer::{ApiResult, Noted};
 use crate::api::filters;
 use crate::api::logs::histogram::buckets;
 use crate::api::params::Params;
-use crate::model::aggregation::{
-    Aggregation, BucketKey, NamedAggregation, TermsKey, TermsOrder,
-};
+use crate::model::aggregation::{Aggregation, BucketKey, NamedAggregation, TermsKey, TermsOrder};
 use crate::model::log_filter::LogField;
 use crate::model::log_query::{FieldKind, LogSelect};
 

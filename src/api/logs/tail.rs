@@ -49,9 +49,8 @@ pub(crate) async fn tail(
 ) -> std::result::Result<Response, ApiError> {
     let filter = filters::logs(&params)?;
     let turn = state.streams.clone().try_acquire_owned();
-    let turn = turn.map_err(|_| {
-        Error::unavailable("too many live tails are open", Duration::from_secs(5))
-    })?;
+    let turn = turn
+        .map_err(|_| Error::unavailable("too many live tails are open", Duration::from_secs(5)))?;
     let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let mut tail = Tail { state, caller, filter, sent: 0, quiet: 0, turns: 0, _turn: turn };
     tail.sent = match resumed {
