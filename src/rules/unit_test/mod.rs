@@ -1,7 +1,7 @@
 //! Unit tests of rules in the format of `promtool test rules`.
 //!
 //! In: a test file and the groups it is about. Out: what differs from what was expected, in words.
-//! Time is made up: series begin at the epoch, and nothing outside the test is read or written.
+//! Time is made up: series begin at the epoch, or where the test says, and nothing outside the test is read or written.
 //! Deliberately absent: native histograms in series.
 
 mod series;
@@ -11,6 +11,7 @@ mod run;
 use std::time::Duration;
 
 use crate::model::labels::Labels;
+use crate::model::time::TimestampMs;
 use crate::rules::definition::RuleExpr;
 
 pub use crate::rules::unit_test::read::read as read_unit_tests;
@@ -60,6 +61,8 @@ pub(crate) struct Case {
     pub(crate) name: String,
     /// The time between values of a series.
     pub(crate) interval: Duration,
+    /// When the first values are.
+    pub(crate) start: TimestampMs,
     /// Series with their values; `None` where there is none.
     pub(crate) input: Vec<(Labels, Vec<Option<f64>>)>,
     pub(crate) alerts: Vec<AlertCheck>,

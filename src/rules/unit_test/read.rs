@@ -9,6 +9,7 @@ use crate::base::yaml::fault::{Fault, Faults};
 use crate::base::yaml::node;
 use crate::base::yaml::reader::{Context, Section};
 use crate::model::labels::Labels;
+use crate::model::time::TimestampMs;
 use crate::rules::definition::RuleExpr;
 use crate::rules::unit_test::{AlertCheck, Case, QueryCheck, UnitTests, series};
 
@@ -50,6 +51,7 @@ fn case(section: Section<'_>) -> Case {
     let case = Case {
         name: section.raw_text("name").unwrap_or_default(),
         interval: period(&section, "interval").unwrap_or(MINUTE),
+        start: optional(&section, "start_timestamp", instant).unwrap_or_default(),
         input: section.sections("input_series").into_iter().filter_map(input).collect(),
         alerts: section.sections("alert_rule_test").into_iter().map(alert_check).collect(),
         queries: section.sections("promql_expr_test").into_iter().filter_map(query_check).collect(),
@@ -130,23 +132,36 @@ fn parsed<T>(
     parse(&text).map_err(|why| section.fault(key, why)).ok()
 }
 
+/// Reads a text that `parse` understands, if there is one.
+fn optional<T>(
+    section: &Section<'_>,
+    key: &'static str,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Option<T> {
+    let text = section.raw_text(key)?;
+    parse(&text).map_err(|why| section.fault(key, why)).ok()
+}
+
+/// Reads a time since the start; none is the start itself.
 fn time(section: &Section<'_>, key: &'static str) -> Duration {
-    parsed(section, key, parse_duration).unwrap_or_default()
+    optional(section, key, parse_duration).unwrap_or_default()
+}
+
+/// Reads RFC 3339, or seconds since the epoch.
+fn instant(text: &str) -> Result<TimestampMs, String> {
+    if let Ok(seconds) = text.parse::<i64>() {
+        return Ok(TimestampMs(seconds.saturating_mul(1_000)));
+    }
+    let instant = text.parse::<jiff::Timestamp>();
+    let instant = instant.map_err(|_| format!("{text:?} is neither a time nor seconds"))?;
+    Ok(TimestampMs(instant.as_millisecond()))
 }
 
 fn period(section: &Section<'_>, key: &'static str) -> Option<Duration> {
-    let text = section.raw_text(key)?;
-    match parse_duration(&text) {
-        Ok(period) if !period.is_zero() => Some(period),
-        Ok(_) => {
-            section.fault(key, "must be longer than 0");
-            None
-        }
-        Err(why) => {
-            section.fault(key, why);
-            None
-        }
-    }
+    optional(section, key, |text| match parse_duration(text)? {
+        Duration::ZERO => Err("must be longer than 0".to_owned()),
+        period => Ok(period),
+    })
 }
 
 fn map(section: &Section<'_>, key: &'static str) -> Labels {

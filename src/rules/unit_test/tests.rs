@@ -72,6 +72,33 @@ async fn what_differs_is_told_with_both_sides_and_its_line() {
     assert!(query.starts_with("line 19: expr: job:up:sum, time: 6m\n"), "{query}");
 }
 
+#[tokio::test]
+async fn a_test_may_begin_at_any_time_and_a_rule_that_fails_is_told() {
+    let text = "
+tests:
+- name: later
+  start_timestamp: '2024-01-01T00:00:00Z'
+  input_series: [{series: 'up{job=\"a\"}', values: '10+10x15'}]
+  promql_expr_test:
+  - {expr: 'timestamp(up)', eval_time: 5m, exp_samples: [{labels: '{job=\"a\"}', value: 1704067500}]}
+  - {expr: 'time()', exp_samples: [{value: 1704067200}]}
+";
+    let tests = read_unit_tests("t.yml", text).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(tests.run(&groups()).await.unwrap(), Vec::<String>::new());
+    let rule = "groups: [{name: g, rules: [{record: x, expr: 'a + on () b'}]}]";
+    let text = "
+tests:
+- input_series:
+  - {series: a, values: 1}
+  - {series: 'b{x=\"1\"}', values: 1}
+  - {series: 'b{x=\"2\"}', values: 1}
+";
+    let tests = read_unit_tests("t.yml", text).unwrap();
+    let differences = tests.run(&read("r.yml", rule, defaults()).unwrap()).await.unwrap();
+    assert_eq!(differences.len(), 1, "{differences:?}");
+    assert!(differences[0].starts_with("rule: x, time: 0s\n    "), "{differences:?}");
+}
+
 #[test]
 fn every_fault_of_a_test_file_is_told() {
     let text = "
