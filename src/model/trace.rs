@@ -227,6 +227,27 @@ pub struct Trace {
     pub spans: Vec<Span>,
 }
 
+impl Trace {
+    /// Returns the span that names the trace: one without a parent, else the first to start.
+    pub fn root(&self) -> Option<&Span> {
+        let root = self.spans.iter().find(|span| span.parent_span_id.is_none());
+        root.or_else(|| self.spans.iter().min_by_key(|span| span.start))
+    }
+
+    /// Returns the first start and the last end; both zero without spans.
+    pub fn bounds(&self) -> (TimestampNs, TimestampNs) {
+        let start = self.spans.iter().map(|span| span.start).min().unwrap_or_default();
+        let end = self.spans.iter().map(|span| span.end).max().unwrap_or(start);
+        (start, end.max(start))
+    }
+
+    /// Returns the nanoseconds between both.
+    pub fn length_ns(&self) -> i64 {
+        let (start, end) = self.bounds();
+        end.0.saturating_sub(start.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

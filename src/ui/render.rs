@@ -1,7 +1,7 @@
 //! Templates become answers; failures become pages that say what to do.
 
 use askama::Template;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
@@ -83,6 +83,14 @@ pub(crate) fn words_of(kind: ErrorKind) -> (&'static str, &'static str) {
         }
         ErrorKind::Internal => ("Something went wrong here", "The log of the appliance says more."),
     }
+}
+
+/// The address that snippets name: what the browser itself used.
+pub(crate) fn origin_of(request: &HeaderMap) -> String {
+    let host = request.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or("127.0.0.1:8080");
+    let proto = request.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
+    let scheme = if proto == Some("https") { "https" } else { "http" };
+    format!("{scheme}://{host}")
 }
 
 /// Writes a value as a JSON block of a page: no character in it can end the element.

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::http::header::HOST;
 use axum::response::Response;
 
 use crate::access::Caller;
@@ -67,7 +66,7 @@ pub(crate) async fn page(
         errors_href: lists::errors_address(&address).to_string(),
         traces,
         services,
-        origin: origin_of(&request),
+        origin: render::origin_of(&request),
         version: Arc::from(facts.version.as_str()),
         uptime: crate::ui::format::duration_ns(age_ms.saturating_mul(1_000_000)),
         shell,
@@ -101,12 +100,4 @@ impl HomePage {
         let targets = self.targets.as_deref().unwrap_or_default();
         targets.iter().filter(|target| target.health == TargetHealth::Down).count()
     }
-}
-
-/// The address that snippets name: what the browser itself used.
-fn origin_of(request: &HeaderMap) -> String {
-    let host = request.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or("127.0.0.1:8080");
-    let proto = request.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
-    let scheme = if proto == Some("https") { "https" } else { "http" };
-    format!("{scheme}://{host}")
 }

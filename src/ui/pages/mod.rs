@@ -2,6 +2,8 @@
 
 mod home;
 mod metrics;
+mod traces;
+mod trace;
 mod design;
 mod licences;
 
@@ -16,6 +18,8 @@ pub(crate) fn routes() -> Router<UiState> {
         .route("/ui", get(home::page))
         .route("/ui/", get(home::page))
         .route("/ui/metrics", get(metrics::page))
+        .route("/ui/traces", get(traces::page))
+        .route("/ui/traces/{id}", get(trace::page))
         .route("/ui/design", get(design::page))
         .route("/ui/licences", get(licences::page))
 }

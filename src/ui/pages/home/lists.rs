@@ -126,11 +126,10 @@ pub(crate) async fn slow_traces(
     let found = state.services.traces.search(caller, search).await.map_err(words)?;
     let services = state.services.traces.services(caller, range.ns()).await.map_err(words)?;
     let mut traces: Vec<(i64, &Trace)> =
-        found.items.iter().map(|trace| (length_ns(trace), trace)).collect();
+        found.items.iter().map(|trace| (trace.length_ns(), trace)).collect();
     traces.sort_by_key(|(length, _)| std::cmp::Reverse(*length));
     let rows = traces.into_iter().take(ROWS).filter_map(|(length, trace)| {
-        let root = trace.spans.iter().find(|span| span.parent_span_id.is_none());
-        let root = root.or(trace.spans.first())?;
+        let root = trace.root()?;
         Some(SlowTrace {
             name: root.name.clone(),
             service: root.service_name().to_owned(),
@@ -141,13 +140,6 @@ pub(crate) async fn slow_traces(
         })
     });
     Ok((rows.collect(), services))
-}
-
-/// From the first start to the last end.
-fn length_ns(trace: &Trace) -> i64 {
-    let start = trace.spans.iter().map(|span| span.start.0).min().unwrap_or(0);
-    let end = trace.spans.iter().map(|span| span.end.0).max().unwrap_or(start);
-    end.saturating_sub(start)
 }
 
 fn words(error: Error) -> String {
