@@ -43,6 +43,8 @@ pub(crate) struct About {
 pub(crate) struct Shell {
     pub(crate) title: String,
     pub(crate) page: &'static str,
+    /// The key of the navigation entry that the page belongs to.
+    pub(crate) section: &'static str,
     /// `light`, `dark`, or empty for the browser's choice.
     pub(crate) theme: &'static str,
     pub(crate) nonce: String,
@@ -89,6 +91,7 @@ impl Shell {
         Shell {
             title: about.title.to_owned(),
             page: about.page,
+            section: section_of(about.page),
             theme: theme_of(request),
             nonce: headers::nonce(),
             style: head.style,
@@ -114,6 +117,16 @@ impl Shell {
     /// The symbol of that theme.
     pub(crate) fn theme_icon(&self) -> &'static str {
         if self.theme == "dark" { "sun" } else { "moon" }
+    }
+}
+
+/// A page of one thing belongs to the page of all of them.
+fn section_of(page: &'static str) -> &'static str {
+    match page {
+        "trace" => "traces",
+        "service" => "services",
+        "rule" => "alerts",
+        page => page,
     }
 }
 

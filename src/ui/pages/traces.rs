@@ -28,6 +28,8 @@ struct TracesPage {
     form: Form,
     services: Vec<String>,
     operations: Vec<String>,
+    /// Where the appliance's own traces are shown, too; empty when they are.
+    own_href: String,
     found: Result<Found, String>,
     origin: String,
 }
@@ -69,7 +71,7 @@ pub(crate) async fn page(
     };
     let mut names: Vec<String> = operations.into_iter().map(|operation| operation.name).collect();
     names.dedup();
-    let found = match form.condition() {
+    let found = match form.condition(&services) {
         Ok(condition) => {
             let search = TraceSearch { range, condition, limit: LOOKED_AT };
             let found = traces.search(&caller, search).await;
@@ -79,8 +81,12 @@ pub(crate) async fn page(
         }
         Err(why) => Err(why),
     };
+    let own_href = match form.hides_own(&services) {
+        true => address.clone().with("own", "on").to_string(),
+        false => String::new(),
+    };
     let origin = render::origin_of(&request);
-    let template = TracesPage { form, services, operations: names, found, origin, shell };
+    let template = TracesPage { form, services, operations: names, own_href, found, origin, shell };
     let nonce = template.shell.nonce.clone();
     render::page(&template, &nonce)
 }

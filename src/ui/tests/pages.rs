@@ -8,25 +8,29 @@ use tower::ServiceExt;
 
 use crate::access::{Caller, Scope, Scopes};
 use crate::base::clock::ManualClock;
+use crate::ingest::Ingest;
 use crate::service::NoTargets;
 use crate::service::in_memory::InMemory;
 use crate::ui::{UiState, routes};
 
 /// 2026-11-23 12:00:00 UTC.
-const NOON_MS: i64 = 1_795_435_200_000;
+pub(crate) const NOON_MS: i64 = 1_795_435_200_000;
 
 /// The pages for one caller.
-struct Pages(Router);
+pub(crate) struct Pages {
+    router: Router,
+    pub(crate) ingest: Ingest,
+}
 
 /// An answer, taken apart.
-struct Shown {
-    status: u16,
+pub(crate) struct Shown {
+    pub(crate) status: u16,
     headers: HeaderMap,
-    html: String,
+    pub(crate) html: String,
 }
 
 impl Pages {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Pages::of(Caller::local("test"))
     }
 
@@ -34,16 +38,16 @@ impl Pages {
         let clock = ManualClock::at_ms(NOON_MS);
         let memory = InMemory::whole(clock.clone(), Arc::new(NoTargets));
         let state = UiState::new(memory.services, clock, None);
-        Pages(routes(state).layer(Extension(caller)))
+        Pages { router: routes(state).layer(Extension(caller)), ingest: memory.ingest }
     }
 
-    async fn get(&self, address: &str, headers: &[(&str, &str)]) -> Shown {
+    pub(crate) async fn get(&self, address: &str, headers: &[(&str, &str)]) -> Shown {
         let mut request = Request::get(address).header("host", "mon.example.com:8080");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.body(Body::empty()).unwrap();
-        let (parts, body) = self.0.clone().oneshot(request).await.unwrap().into_parts();
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let html = String::from_utf8_lossy(&bytes).into_owned();
         Shown { status: parts.status.as_u16(), headers: parts.headers, html }
@@ -51,7 +55,7 @@ impl Pages {
 }
 
 impl Shown {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 

@@ -10,6 +10,8 @@ export interface Bar {
   depth: number;
   service: string;
   failed: boolean;
+  /** The colour; that of the service's name where the caller does not know its neighbours. */
+  slot?: number;
   /** On the path that decides how long the whole took. */
   critical?: boolean;
 }
@@ -41,6 +43,10 @@ export function serviceColour(service: string): string {
   return slotColour((hash(service) % SLOTS) + 1);
 }
 
+function colourOf(bar: Bar): string {
+  return bar.slot === undefined ? serviceColour(bar.service) : slotColour(bar.slot);
+}
+
 /** Draws the bar of one row into `context`; the row is `height` high at `y`. */
 export function paintBar(
   context: CanvasRenderingContext2D,
@@ -54,7 +60,7 @@ export function paintBar(
   if (x > width || x + w < 0) return;
   const top = y + height * 0.28;
   const thick = height * 0.44;
-  context.fillStyle = serviceColour(bar.service);
+  context.fillStyle = colourOf(bar);
   context.fillRect(x, top, w, thick);
   if (bar.critical) {
     context.fillStyle = token("text");
@@ -131,7 +137,7 @@ export class Minimap {
     const row = Math.min(4, (height - 14) / rows);
     this.bars.forEach((bar, index) => {
       const { x, w } = place(bar, this.whole, width);
-      context.fillStyle = bar.failed ? token("error") : serviceColour(bar.service);
+      context.fillStyle = bar.failed ? token("error") : colourOf(bar);
       context.fillRect(x, 14 + index * row, w, Math.max(0.7, row - 0.5));
     });
     context.fillStyle = token("text-2");

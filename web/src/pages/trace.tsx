@@ -3,8 +3,8 @@ import { render } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Icon } from "../components";
 import { VirtualList } from "../components/virtual";
-import { Minimap, place as placeBar, serviceColour, ticks, type Bar, type Stretch } from "../draw/waterfall";
-import { onTheme } from "../lib/colour";
+import { Minimap, ticks, type Bar, type Stretch } from "../draw/waterfall";
+import { onTheme, slotColour, strokes } from "../lib/colour";
 import { block } from "../lib/dom";
 import { count, durationNs } from "../lib/format";
 import { childCounts, criticalPath, EVERYTHING, lengthOf, select, type Filter, type Skeleton } from "../lib/trace";
@@ -12,6 +12,11 @@ import { first, withValues } from "../lib/url";
 import { pairs, show } from "../lib/view";
 
 const ROW = 26;
+/** The colour of each service: apart from the others of this trace as far as colours go. */
+function slotsOf(trace: Skeleton): number[] {
+  return strokes(trace.services).map((stroke) => stroke.slot);
+}
+
 /** Shares of the whole that short spans can be hidden below, in percent. */
 const SHARES = [0, 0.1, 1, 5, 10] as const;
 
@@ -20,6 +25,7 @@ function Waterfall({ trace }: { trace: Skeleton }) {
   const failed = useMemo(() => new Set(trace.failed), [trace]);
   const critical = useMemo(() => criticalPath(trace), [trace]);
   const children = useMemo(() => childCounts(trace), [trace]);
+  const slots = useMemo(() => slotsOf(trace), [trace]);
   const [seen, setSeen] = useState(whole);
   const [filter, setFilter] = useState<Filter>(EVERYTHING);
   const [, repaint] = useState(0);
@@ -36,8 +42,8 @@ function Waterfall({ trace }: { trace: Skeleton }) {
   };
   return (
     <>
-      <Tools trace={trace} whole={whole} filter={filter} setFilter={setFilter} matching={shown.count} />
-      <Map trace={trace} whole={whole} rows={shown.rows} failed={failed} seen={seen} setSeen={setSeen} />
+      <Tools trace={trace} slots={slots} whole={whole} filter={filter} setFilter={setFilter} matching={shown.count} />
+      <Map trace={trace} slots={slots} whole={whole} rows={shown.rows} failed={failed} seen={seen} setSeen={setSeen} />
       <Axis seen={seen} />
       {shown.rows.length === 0 && <p class="body quiet">No span matches; take a condition away.</p>}
       <VirtualList
@@ -52,6 +58,7 @@ function Waterfall({ trace }: { trace: Skeleton }) {
           return (
             <Row
               trace={trace}
+              slot={slots[trace.of[place] ?? 0] ?? 0}
               place={place}
               seen={seen}
               failed={failed.has(place)}
@@ -70,6 +77,7 @@ function Waterfall({ trace }: { trace: Skeleton }) {
 
 function Tools(props: {
   trace: Skeleton;
+  slots: readonly number[];
   whole: Stretch;
   filter: Filter;
   setFilter: (filter: Filter) => void;
@@ -114,13 +122,13 @@ function Tools(props: {
         </select>
       </label>
       <span class="chips" role="group" aria-label="Services">
-        {trace.services.slice(0, 12).map((service) => (
+        {trace.services.slice(0, 12).map((service, index) => (
           <button
             key={service}
             type="button"
             class="chip"
             aria-pressed={!filter.hidden.has(service)}
-            style={{ boxShadow: `inset 3px 0 0 ${serviceColour(service)}` }}
+            style={{ boxShadow: `inset 3px 0 0 ${slotColour(props.slots[index] ?? 0)}` }}
             onClick={() => toggle(service)}
           >
             {service || "no service"}
@@ -136,6 +144,7 @@ function Tools(props: {
 
 function Map(props: {
   trace: Skeleton;
+  slots: readonly number[];
   whole: Stretch;
   rows: number[];
   failed: ReadonlySet<number>;
@@ -144,7 +153,7 @@ function Map(props: {
 }) {
   const box = useRef<HTMLDivElement>(null);
   const map = useRef<Minimap | undefined>(undefined);
-  const bars = useMemo(() => props.rows.map((place) => barOf(props.trace, place, props.failed)), [props.trace, props.rows]);
+  const bars = useMemo(() => props.rows.map((place) => barOf(props.trace, place, props.failed, props.slots)), [props.trace, props.rows]);
   useEffect(() => {
     if (!box.current) return undefined;
     map.current = new Minimap(box.current, bars, props.whole, props.setSeen);
@@ -164,12 +173,13 @@ function Map(props: {
   );
 }
 
-function barOf(trace: Skeleton, place: number, failed: ReadonlySet<number>): Bar {
+function barOf(trace: Skeleton, place: number, failed: ReadonlySet<number>, slots: readonly number[]): Bar {
   return {
     start: trace.starts[place] ?? 0,
     length: trace.lengths[place] ?? 0,
     depth: trace.depths[place] ?? 0,
     service: trace.services[trace.of[place] ?? 0] ?? "",
+    slot: slots[trace.of[place] ?? 0] ?? 0,
     failed: failed.has(place),
   };
 }
@@ -180,7 +190,7 @@ function Axis({ seen }: { seen: Stretch }) {
     <div class="span-row span-axis" aria-hidden="true">
       <span>Operation</span>
       <span class="track">
-        {ticks(seen, 5).map((at) => (
+        {ticks(seen, 5).filter((at) => at - seen.start < length * 0.93).map((at) => (
           <span key={at} class="tick" style={{ left: `${((at - seen.start) / length) * 100}%` }}>
             {durationNs(at)}
           </span>
@@ -192,6 +202,7 @@ function Axis({ seen }: { seen: Stretch }) {
 
 function Row(props: {
   trace: Skeleton;
+  slot: number;
   place: number;
   seen: Stretch;
   failed: boolean;
@@ -204,11 +215,13 @@ function Row(props: {
   const { trace, place, seen } = props;
   const service = trace.services[trace.of[place] ?? 0] ?? "";
   const length = trace.lengths[place] ?? 0;
-  const { x, w } = placeBar({ start: trace.starts[place] ?? 0, length }, seen, 100);
-  const colour = serviceColour(service);
+  const percent = 100 / Math.max(1, seen.end - seen.start);
+  const x = ((trace.starts[place] ?? 0) - seen.start) * percent;
+  const w = length * percent;
+  const colour = slotColour(props.slot);
   const indent = Math.min(trace.depths[place] ?? 0, 24) * 12;
   const words = durationNs(length);
-  const visible = x < 100 && x + w > 0;
+  const visible = x <= 100 && x + w >= 0;
   return (
     <div class={`span-row${props.dim ? " dim" : ""}`}>
       <span class="name" role="gridcell" style={{ paddingLeft: `${indent}px` }}>

@@ -2,6 +2,7 @@
 
 use crate::base::duration::parse_duration;
 use crate::model::trace_query::{AttributeScope, SpanCondition};
+use crate::telemetry::instruments::SERVICE as OWN;
 use crate::ui::address::Address;
 
 /// Rows of the list where the form says nothing, and at most.
@@ -18,6 +19,8 @@ pub(crate) struct Form {
     pub(crate) max: String,
     /// Only traces with a failed span.
     pub(crate) errors: bool,
+    /// Also traces in which only this appliance took part.
+    pub(crate) own: bool,
     /// `slowest`, or the newest first.
     pub(crate) sort: String,
     limit: String,
@@ -34,6 +37,7 @@ impl Form {
             min: text("min"),
             max: text("max"),
             errors: !text("errors").is_empty(),
+            own: !text("own").is_empty(),
             sort: text("sort"),
             limit: text("limit"),
         }
@@ -44,12 +48,22 @@ impl Form {
         self.limit.parse().unwrap_or(ROWS).clamp(1, MOST_ROWS)
     }
 
+    /// Leaves out what only this appliance did, unless it is asked for or there is nothing else;
+    /// true when that hides something.
+    pub(crate) fn hides_own(&self, services: &[String]) -> bool {
+        let others = services.iter().any(|service| service != OWN);
+        others && !self.own && self.service.is_empty() && services.iter().any(|one| one == OWN)
+    }
+
     /// The condition that one span of a trace must fulfil.
     ///
     /// # Errors
     /// What is wrong with a field, by its name.
-    pub(crate) fn condition(&self) -> Result<SpanCondition, String> {
+    pub(crate) fn condition(&self, services: &[String]) -> Result<SpanCondition, String> {
         let mut all = Vec::new();
+        if self.hides_own(services) {
+            all.push(SpanCondition::Not(Box::new(SpanCondition::Service(OWN.to_owned()))));
+        }
         if !self.service.is_empty() {
             all.push(SpanCondition::Service(self.service.clone()));
         }
@@ -124,7 +138,7 @@ mod tests {
             .with("tags", "http.method=GET note=\"two words\"")
             .with("min", "1.5ms")
             .with("errors", "on");
-        let SpanCondition::And(parts) = Form::of(&address).condition().unwrap() else {
+        let SpanCondition::And(parts) = Form::of(&address).condition(&[]).unwrap() else {
             panic!("more than one part");
         };
         let attribute = |key: &str, value: &str| {
@@ -140,7 +154,20 @@ mod tests {
                 SpanCondition::Duration(1_500_000, i64::MAX),
             ]
         );
-        assert_eq!(Form::of(&Address::default()).condition().unwrap(), SpanCondition::All);
+        assert_eq!(Form::of(&Address::default()).condition(&[]).unwrap(), SpanCondition::All);
+    }
+
+    #[test]
+    fn what_the_appliance_did_itself_is_left_out_where_there_is_more() {
+        let services =
+            |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let form = Form::of(&Address::of("/ui/traces"));
+        assert!(form.hides_own(&services(&["belvedere", "shop"])));
+        assert!(
+            !form.hides_own(&services(&["belvedere"])) && !form.hides_own(&services(&["shop"]))
+        );
+        let asked = Form::of(&Address::of("/ui/traces").with("own", "on"));
+        assert!(!asked.hides_own(&services(&["belvedere", "shop"])));
     }
 
     #[test]
@@ -153,7 +180,7 @@ mod tests {
             ("tags", "a=\"b", "not closed"),
         ] {
             let form = Form::of(&Address::of("/ui/traces").with(key, value));
-            assert!(form.condition().unwrap_err().contains(word), "{key}={value}");
+            assert!(form.condition(&[]).unwrap_err().contains(word), "{key}={value}");
         }
     }
 }
