@@ -86,6 +86,19 @@ impl Appliance {
         answer
     }
 
+    /// Asks until the answer contains `wanted`.
+    pub fn ask_until(&self, path: &str, wanted: &str) -> String {
+        let begin = Instant::now();
+        loop {
+            let answer = self.ask("GET", path, "");
+            if answer.contains(wanted) {
+                return answer;
+            }
+            assert!(begin.elapsed() < DEADLINE, "no {wanted} in {answer}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
