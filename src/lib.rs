@@ -12,6 +12,7 @@
 //! query       languages over the ports                              <- base telemetry model storage
 //! ingest      the one door in                                       <- base telemetry model storage
 //! collect     scrape, host, own                                     <- base telemetry model wire ingest
+//! demo        a simulated shop and its Make.com account             <- base telemetry model ingest
 //! rules       recording and alerting rules                          <- base telemetry model storage query ingest
 //! make        the Make.com client                                   <- base telemetry model
 //! access      tokens and scopes                                     <- base telemetry storage
@@ -50,6 +51,7 @@ pub mod engines;
 pub mod query;
 pub mod ingest;
 pub mod collect;
+pub mod demo;
 pub mod rules;
 pub mod make;
 pub mod access;

@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 const CRATE_ROOMS: [(&str, &[&str]); 12] = [
     ("redb", &["engines"]),
     ("tantivy", &["engines"]),
-    ("axum", &["http", "protocols", "api", "mcp", "ui", "app"]),
+    ("axum", &["http", "protocols", "api", "mcp", "ui", "app", "demo"]),
     ("tonic", &["protocols", "export", "app"]),
     ("rmcp", &["mcp"]),
     ("askama", &["ui"]),
     ("rust_embed", &["ui"]),
     ("lettre", &["alerting/receivers"]),
     ("sysinfo", &["collect"]),
-    ("reqwest", &["collect", "make", "cli", "export", "alerting/receivers"]),
+    ("reqwest", &["collect", "make", "cli", "demo", "export", "alerting/receivers"]),
     ("saphyr_parser", &["base"]),
     ("clap", &["cli"]),
 ];

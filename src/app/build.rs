@@ -42,6 +42,7 @@ pub struct App {
     pub(crate) data_dir: DataDir,
     pub(crate) stores: OpenStores,
     pub(crate) scraper: Scraper,
+    pub(crate) ingest: Ingest,
     pub(crate) ruler: Ruler,
     /// What runs by itself: scrapes, rules, host metrics, upkeep.
     pub(crate) timers: TaskGroup,
@@ -109,7 +110,7 @@ impl App {
             own::start(recorder, OwnTelemetry { ingest, clock, interval, instance }, &own);
         }
         if config.host.enabled {
-            host::start(ingest, Arc::clone(&clock), config.host.interval, &timers);
+            host::start(ingest.clone(), Arc::clone(&clock), config.host.interval, &timers);
         }
         scraper.apply(&config.scrape);
         ruler.apply(&config.rules.groups);
@@ -123,6 +124,7 @@ impl App {
             data_dir,
             stores,
             scraper,
+            ingest,
             ruler,
             timers,
             servers,

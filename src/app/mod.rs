@@ -19,9 +19,11 @@ mod signals;
 mod build;
 mod run;
 mod welcome;
+mod demo;
 
 pub use addresses::Addresses;
 pub use build::App;
+pub use demo::{Demo, DemoOptions};
 pub use endpoint::Endpoint;
 pub use run::Reload;
 pub use signals::Signals;

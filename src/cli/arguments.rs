@@ -20,6 +20,14 @@ const AFTER_HELP: &str = "\
 Settings are taken from flags, then the environment, then belvedere.yaml. Data goes to standard
 output, logs to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
 
+const DEMO: &str = "\
+Run an appliance that watches a simulated shop: an hour of history, then continuous traffic with
+incidents, a Make.com account, and agents that call MCP tools.
+
+Data is kept in a directory of its own below the system's temporary one and removed at the end;
+--data-dir is not used, and a configuration is only read when --config names it. Where a port is in
+use and --listen does not insist, another one is taken.";
+
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -76,6 +84,13 @@ pub(crate) enum Command {
         /// none runs, the data directory is opened
         #[arg(long, value_name = "URL", env = "BELVEDERE_URL")]
         url: Option<String>,
+    },
+    /// Run an appliance that watches a simulated shop with incidents; its data is thrown away
+    #[command(long_about = DEMO)]
+    Demo {
+        /// The same seed gives the same visits
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// Check files without running anything; names every fault with line and key
     Check {

@@ -9,6 +9,7 @@ mod arguments;
 mod outcome;
 mod settings;
 mod serve;
+mod demo;
 mod check;
 mod test;
 mod endpoint;
@@ -49,6 +50,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { settings, command } = arguments;
     match command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(&settings),
+        Command::Demo { seed } => demo::demo(&settings, seed),
         Command::Check { what } => check::check(&what),
         Command::Test { what } => test::test(&what),
         Command::Config { what: ConfigCommand::Print } => check::print_config(&settings),

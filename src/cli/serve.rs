@@ -15,12 +15,7 @@ use crate::cli::outcome::{Failure, complain};
 pub(crate) fn serve(settings: &Settings) -> Result<(), Failure> {
     let config = settings.load()?;
     let telemetry = app::install_telemetry(&config)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_name("belvedere")
-        .thread_stack_size(STACK_BYTES)
-        .build()
-        .map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
+    let runtime = runtime()?;
     let reload = {
         let settings = settings.clone();
         Arc::new(move || settings.load().map_err(|failure| failure.message))
@@ -33,4 +28,17 @@ pub(crate) fn serve(settings: &Settings) -> Result<(), Failure> {
     // Blocking calls that are still under way must not keep the process alive.
     runtime.shutdown_background();
     Ok(ended?)
+}
+
+/// Returns the runtime that an appliance lives in.
+///
+/// # Errors
+/// When the system gives no threads.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("belvedere")
+        .thread_stack_size(STACK_BYTES)
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))
 }

@@ -25,6 +25,18 @@ impl Settings {
         })
     }
 
+    /// Loads the configuration, without a file unless one is named.
+    ///
+    /// # Errors
+    /// A usage failure that lists every fault.
+    pub(crate) fn load_named(&self) -> Result<Config, Failure> {
+        if self.config.is_some() {
+            return self.load();
+        }
+        let environment = |name: &str| std::env::var(name).ok();
+        Ok(config::load(Sources::without_file(self.flags()?, &environment))?)
+    }
+
     /// Loads the configuration of this run.
     ///
     /// # Errors

@@ -179,6 +179,11 @@ pub(crate) fn machine_memory() -> Option<ByteSize> {
 }
 
 impl<'a> Sources<'a> {
+    /// Returns the sources of a run that reads no file.
+    pub fn without_file(flags: Flags, environment: &'a Environment<'a>) -> Self {
+        Sources { file: None, flags, environment, memory: machine_memory() }
+    }
+
     /// Gathers the sources of a run: `file` if given, else `belvedere.yaml` if it is there.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ impl Drop for Appliance {
 
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
-    command.current_dir(folder).args(arguments).env_clear();
+    command.current_dir(folder).args(arguments).env_clear().env("TMPDIR", folder);
     command
 }
 
@@ -42,10 +42,31 @@ pub fn text(bytes: &[u8]) -> String {
 
 /// Starts the binary and waits until `endpoint.json` tells that it is ready.
 pub fn start(folder: &Path, config: &str) -> Appliance {
+    let data = folder.join("data");
+    launch(folder, config, &["--log-format", "json"], || Some(data.clone()))
+}
+
+/// Starts the demo, whose data lies in a directory of its own below `folder`.
+pub fn start_demo(folder: &Path) -> Appliance {
+    let arguments = ["demo", "--config", "belvedere.yaml", "--log-format", "json"];
+    launch(folder, "", &arguments, || demo_directory(folder))
+}
+
+/// Returns the directory of a running demo.
+pub fn demo_directory(folder: &Path) -> Option<PathBuf> {
+    let mut entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.find(|path| path.display().to_string().contains("belvedere-demo-"))
+}
+
+fn launch(
+    folder: &Path,
+    config: &str,
+    arguments: &[&str],
+    data: impl Fn() -> Option<PathBuf>,
+) -> Appliance {
     fs::write(folder.join("belvedere.yaml"), format!("{LISTEN}{config}")).unwrap();
     let log = fs::File::create(folder.join("log")).unwrap();
-    let child =
-        command(folder, &["--log-format", "json"]).stderr(log).stdout(Stdio::null()).spawn();
+    let child = command(folder, arguments).stderr(log).stdout(Stdio::null()).spawn();
     let mut appliance = Appliance { child: child.unwrap(), address: String::new() };
     let begin = Instant::now();
     loop {
@@ -53,7 +74,8 @@ pub fn start(folder: &Path, config: &str) -> Appliance {
         let log = || fs::read_to_string(folder.join("log")).unwrap();
         assert!(ended.is_none(), "it ended: {}", log());
         assert!(begin.elapsed() < DEADLINE, "not ready: {}", log());
-        if let Some(address) = address(folder, appliance.child.id()) {
+        let address = data().and_then(|data| address(&data, appliance.child.id()));
+        if let Some(address) = address {
             appliance.address = address;
             return appliance;
         }
@@ -62,8 +84,8 @@ pub fn start(folder: &Path, config: &str) -> Appliance {
 }
 
 /// Reads the address that the process `pid` wrote; a killed one leaves its own behind.
-fn address(folder: &Path, pid: u32) -> Option<String> {
-    let text = fs::read_to_string(folder.join("data/endpoint.json")).ok()?;
+fn address(data: &Path, pid: u32) -> Option<String> {
+    let text = fs::read_to_string(data.join("endpoint.json")).ok()?;
     text.contains(&format!("\"pid\": {pid},")).then_some(())?;
     let rest = text.split("\"http\": \"http://").nth(1)?;
     Some(rest.split('"').next()?.to_owned())
