@@ -209,7 +209,8 @@ mod tests {
 
     #[test]
     fn the_demo_has_rules_that_fire_soon_and_say_what_to_do() {
-        let defaults = RuleDefaults { interval: Duration::from_secs(60), query_offset: Duration::ZERO };
+        let defaults =
+            RuleDefaults { interval: Duration::from_secs(60), query_offset: Duration::ZERO };
         let groups = rules::read("rules/demo.yml", RULES, defaults).unwrap();
         let rules: Vec<_> = groups.iter().flat_map(|group| &group.rules).collect();
         let alerts: Vec<_> = rules

@@ -133,8 +133,7 @@ impl Account {
         let mut dice = self.0.dice.lock();
         let milliseconds = (dice.around(450.0, 0.5) as i64).min(5_000);
         let running = self.0.schedule.running(now_ns);
-        let payments_fail =
-            running.iter().any(|one| one.incident == Incident::PaymentTimeouts);
+        let payments_fail = running.iter().any(|one| one.incident == Incident::PaymentTimeouts);
         let status = match scenario.id {
             ACCOUNTING if payments_fail => 3,
             _ if dice.happens(0.05) => 2,

@@ -61,7 +61,10 @@ fn tasks() -> Vec<(&'static str, Vec<Step>)> {
         ("book today's orders", vec![("run-scenario", json!({"scenarioId": 1_205}))]),
         ("import the newsletter", vec![("run-scenario", json!({"scenarioId": 1_208}))]),
         ("open scenario 9999", vec![("get-scenario", json!({"scenarioId": 9_999}))]),
-        ("how much memory has the cart?", vec![metrics("process_resident_memory_bytes{job=\"cart\"")]),
+        (
+            "how much memory has the cart?",
+            vec![metrics("process_resident_memory_bytes{job=\"cart\"")],
+        ),
         ("what did the cart say?", vec![search("service.name:cart AND NOT severity:info")]),
         ("delete scenario 1208", vec![("delete-scenario", json!({"scenarioId": 1_208}))]),
     ]
@@ -86,12 +89,14 @@ impl Agents {
     /// `Internal` when no HTTP client can be built.
     pub fn start(self, group: &TaskGroup) -> Result<()> {
         for (place, name) in ["support-agent", "ops-copilot"].into_iter().enumerate() {
-            let resource = Resource { attributes: attributes(&[
-                ("service.name", name.into()),
-                ("service.version", "0.4.0".into()),
-                ("deployment.environment.name", "demo".into()),
-                ("telemetry.sdk.language", "python".into()),
-            ]) };
+            let resource = Resource {
+                attributes: attributes(&[
+                    ("service.name", name.into()),
+                    ("service.version", "0.4.0".into()),
+                    ("deployment.environment.name", "demo".into()),
+                    ("telemetry.sdk.language", "python".into()),
+                ]),
+            };
             let agent = Agent {
                 name,
                 ingest: self.ingest.clone(),
@@ -151,10 +156,13 @@ impl Agent {
     async fn work(&mut self, question: &str, steps: &[Step]) -> Result<()> {
         let trace_id = TraceId(self.dice.id());
         let mut root = self.span(trace_id, None, SpanKind::Internal, "invoke_agent");
-        say(&mut root, &[
-            ("gen_ai.operation.name", "invoke_agent".into()),
-            ("gen_ai.agent.name", self.name.into()),
-        ]);
+        say(
+            &mut root,
+            &[
+                ("gen_ai.operation.name", "invoke_agent".into()),
+                ("gen_ai.agent.name", self.name.into()),
+            ],
+        );
         let mut spans = vec![self.chat(trace_id, root.span_id).await];
         let mut found_trace = String::new();
         let mut outcome = ANSWERED.to_owned();
@@ -168,11 +176,14 @@ impl Agent {
             }
             let name = format!("execute_tool {tool}");
             let mut span = self.span(trace_id, Some(root.span_id), SpanKind::Client, &name);
-            say(&mut span, &[
-                ("gen_ai.operation.name", "execute_tool".into()),
-                ("gen_ai.tool.name", (*tool).into()),
-                ("mcp.method.name", "tools/call".into()),
-            ]);
+            say(
+                &mut span,
+                &[
+                    ("gen_ai.operation.name", "execute_tool".into()),
+                    ("gen_ai.tool.name", (*tool).into()),
+                    ("mcp.method.name", "tools/call".into()),
+                ],
+            );
             let traceparent = format!("00-{trace_id}-{}-01", span.span_id);
             let answer = self.client.call(tool, &arguments, &traceparent).await?;
             span.end = TimestampNs(self.clock.now_ns());
@@ -195,7 +206,13 @@ impl Agent {
         Ok(())
     }
 
-    fn span(&mut self, trace_id: TraceId, parent: Option<SpanId>, kind: SpanKind, name: &str) -> Span {
+    fn span(
+        &mut self,
+        trace_id: TraceId,
+        parent: Option<SpanId>,
+        kind: SpanKind,
+        name: &str,
+    ) -> Span {
         let now = TimestampNs(self.clock.now_ns());
         Span {
             trace_id,
@@ -220,12 +237,15 @@ impl Agent {
     async fn chat(&mut self, trace_id: TraceId, parent: SpanId) -> Span {
         let mut span = self.span(trace_id, Some(parent), SpanKind::Client, "chat demo-model");
         let (input, output) = (300 + self.dice.below(900), 40 + self.dice.below(120));
-        say(&mut span, &[
-            ("gen_ai.operation.name", "chat".into()),
-            ("gen_ai.request.model", "demo-model".into()),
-            ("gen_ai.usage.input_tokens", AttrValue::Int(input as i64)),
-            ("gen_ai.usage.output_tokens", AttrValue::Int(output as i64)),
-        ]);
+        say(
+            &mut span,
+            &[
+                ("gen_ai.operation.name", "chat".into()),
+                ("gen_ai.request.model", "demo-model".into()),
+                ("gen_ai.usage.input_tokens", AttrValue::Int(input as i64)),
+                ("gen_ai.usage.output_tokens", AttrValue::Int(output as i64)),
+            ],
+        );
         let thinks = self.dice.around(0.4, 0.4).min(3.0);
         self.clock.sleep(Duration::from_secs_f64(thinks)).await;
         span.end = TimestampNs(self.clock.now_ns());

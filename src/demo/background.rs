@@ -34,22 +34,38 @@ pub(crate) fn second(
     if now.cart_release != before.cart_release {
         let version = Service::Cart.version(now.cart_release);
         let body = format!("deployed cart {version}");
-        tell(Service::Cart, at, (Severity::INFO, &body), &[
-            ("event.name", "deployment".into()),
-            ("deployment.name", "cart".into()),
-            ("deployment.status", "succeeded".into()),
-            ("vcs.ref.head.revision", AttrValue::Str(format!("{:07x}", 0xbe1_7ede + now.cart_release))),
-        ]);
+        tell(
+            Service::Cart,
+            at,
+            (Severity::INFO, &body),
+            &[
+                ("event.name", "deployment".into()),
+                ("deployment.name", "cart".into()),
+                ("deployment.status", "succeeded".into()),
+                (
+                    "vcs.ref.head.revision",
+                    AttrValue::Str(format!("{:07x}", 0xbe1_7ede + now.cart_release)),
+                ),
+            ],
+        );
     }
     if before.cart_leak > 0.5 && now.cart_leak == 0.0 {
-        tell(Service::Cart, at, (Severity::FATAL, OUT_OF_MEMORY), &[
-            ("event.name", "process.oom_killed".into()),
-            ("container.memory.limit_mib", AttrValue::Int(512)),
-        ]);
+        tell(
+            Service::Cart,
+            at,
+            (Severity::FATAL, OUT_OF_MEMORY),
+            &[
+                ("event.name", "process.oom_killed".into()),
+                ("container.memory.limit_mib", AttrValue::Int(512)),
+            ],
+        );
         let body = "container restarted, reason OOMKilled, exit code 137";
-        tell(Service::Cart, at + SECOND / 2, (Severity::WARN, body), &[
-            ("k8s.container.restart_count", AttrValue::Int(i64::from(now.cart_release))),
-        ]);
+        tell(
+            Service::Cart,
+            at + SECOND / 2,
+            (Severity::WARN, body),
+            &[("k8s.container.restart_count", AttrValue::Int(i64::from(now.cart_release)))],
+        );
     }
     let seconds = at / SECOND;
     if seconds % CHECKPOINT == 0 {

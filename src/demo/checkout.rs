@@ -46,11 +46,14 @@ pub(crate) fn visit(weave: &mut Weave<'_>, at: i64) {
 }
 
 fn place(weave: &mut Weave<'_>, node: Node, order: &Order, at: i64) -> Outcome {
-    weave.note(node, &[
-        ("shop.order.id", AttrValue::Str(order.id.clone())),
-        ("shop.order.items", AttrValue::Int(order.items)),
-        ("shop.order.value", AttrValue::Double(order.euros)),
-    ]);
+    weave.note(
+        node,
+        &[
+            ("shop.order.id", AttrValue::Str(order.id.clone())),
+            ("shop.order.items", AttrValue::Int(order.items)),
+            ("shop.order.value", AttrValue::Double(order.euros)),
+        ],
+    );
     let asked = Request::with("GET", "/api/cart/{id}", "c-81f2");
     let cart = weave.call(node, Service::Cart, &asked, at, |weave, node, at| {
         Outcome::ok(weave.redis(node, "HGETALL", "cart:{id}", at))
@@ -63,24 +66,40 @@ fn place(weave: &mut Weave<'_>, node: Node, order: &Order, at: i64) -> Outcome {
     let labels = |status| [("status", status), ("payment_method", order.method)];
     if charged.status >= 500 {
         let body = format!("checkout failed: payment answered {}", charged.status);
-        weave.log(node, charged.end, (Severity::ERROR, &body), &[
-            ("order.id", AttrValue::Str(order.id.clone())),
-            ("payment.method", order.method.into()),
-            ("error.type", "payment_unavailable".into()),
-        ]);
+        weave.log(
+            node,
+            charged.end,
+            (Severity::ERROR, &body),
+            &[
+                ("order.id", AttrValue::Str(order.id.clone())),
+                ("payment.method", order.method.into()),
+                ("error.type", "payment_unavailable".into()),
+            ],
+        );
         weave.count(node, charged.end, "orders_total", &labels("failed"), 1.0);
         return Outcome { end: charged.end, status: 502 };
     }
     let query = "INSERT INTO orders (id, customer, total) VALUES ($1, $2, $3)";
     let kept = weave.sql(node, ("INSERT", "orders", query), 5.0, charged.end);
-    weave.log(node, kept, (Severity::INFO, "order placed"), &[
-        ("order.id", AttrValue::Str(order.id.clone())),
-        ("order.value_eur", AttrValue::Double(order.euros)),
-        ("order.items", AttrValue::Int(order.items)),
-        ("payment.method", order.method.into()),
-    ]);
+    weave.log(
+        node,
+        kept,
+        (Severity::INFO, "order placed"),
+        &[
+            ("order.id", AttrValue::Str(order.id.clone())),
+            ("order.value_eur", AttrValue::Double(order.euros)),
+            ("order.items", AttrValue::Int(order.items)),
+            ("payment.method", order.method.into()),
+        ],
+    );
     weave.count(node, kept, "orders_total", &labels("placed"), 1.0);
-    weave.count(node, kept, "revenue_euros_total", &[("payment_method", order.method)], order.euros);
+    weave.count(
+        node,
+        kept,
+        "revenue_euros_total",
+        &[("payment_method", order.method)],
+        order.euros,
+    );
     weave.observe(node, kept, (Family::CartValue, order.euros), &[]);
     let sent = publish(weave, node, order, kept);
     Outcome { end: sent, status: 201 }
@@ -105,23 +124,33 @@ fn charge(weave: &mut Weave<'_>, node: Node, order: &Order, at: i64) -> Outcome 
         let (end, answered) = ask_gateway(weave, node, attempt, now);
         now = end;
         if answered {
-            weave.log(node, now, (Severity::INFO, "charge accepted"), &[
-                ("order.id", AttrValue::Str(order.id.clone())),
-                ("attempt", AttrValue::Int(attempt)),
-                ("gateway", GATEWAY.into()),
-            ]);
+            weave.log(
+                node,
+                now,
+                (Severity::INFO, "charge accepted"),
+                &[
+                    ("order.id", AttrValue::Str(order.id.clone())),
+                    ("attempt", AttrValue::Int(attempt)),
+                    ("gateway", GATEWAY.into()),
+                ],
+            );
             return Outcome { end: now, status: 201 };
         }
         let severity = if attempt == ATTEMPTS { Severity::ERROR } else { Severity::WARN };
         let body = format!("charge attempt {attempt} of {ATTEMPTS} timed out after 2500 ms");
-        weave.log(node, now, (severity, &body), &[
-            ("order.id", AttrValue::Str(order.id.clone())),
-            ("attempt", AttrValue::Int(attempt)),
-            ("server.address", GATEWAY.into()),
-            ("exception.type", "java.net.http.HttpTimeoutException".into()),
-            ("exception.message", "request timed out".into()),
-            ("exception.stacktrace", TIMEOUT_STACK.into()),
-        ]);
+        weave.log(
+            node,
+            now,
+            (severity, &body),
+            &[
+                ("order.id", AttrValue::Str(order.id.clone())),
+                ("attempt", AttrValue::Int(attempt)),
+                ("server.address", GATEWAY.into()),
+                ("exception.type", "java.net.http.HttpTimeoutException".into()),
+                ("exception.message", "request timed out".into()),
+                ("exception.stacktrace", TIMEOUT_STACK.into()),
+            ],
+        );
         now += 200_000_000;
     }
     Outcome { end: now, status: 504 }
@@ -131,12 +160,15 @@ fn charge(weave: &mut Weave<'_>, node: Node, order: &Order, at: i64) -> Outcome 
 fn ask_gateway(weave: &mut Weave<'_>, node: Node, attempt: i64, at: i64) -> (i64, bool) {
     let conditions = weave.loom.conditions;
     let span = weave.begin(Some(node), Service::Payment, (SpanKind::Client, "POST"), at);
-    weave.note(span, &[
-        ("http.request.method", "POST".into()),
-        ("url.full", AttrValue::Str(format!("https://{GATEWAY}/v1/charges"))),
-        ("server.address", GATEWAY.into()),
-        ("server.port", AttrValue::Int(443)),
-    ]);
+    weave.note(
+        span,
+        &[
+            ("http.request.method", "POST".into()),
+            ("url.full", AttrValue::Str(format!("https://{GATEWAY}/v1/charges"))),
+            ("server.address", GATEWAY.into()),
+            ("server.port", AttrValue::Int(443)),
+        ],
+    );
     if attempt > 1 {
         weave.note(span, &[("http.request.resend_count", AttrValue::Int(attempt - 1))]);
     }
@@ -145,11 +177,16 @@ fn ask_gateway(weave: &mut Weave<'_>, node: Node, attempt: i64, at: i64) -> (i64
     let end = at + if silent { GATEWAY_TIMEOUT } else { takes };
     let status = if silent {
         weave.fail(span, "timeout", "request timed out after 2500 ms");
-        weave.event(span, "exception", end, &[
-            ("exception.type", "java.net.http.HttpTimeoutException".into()),
-            ("exception.message", "request timed out".into()),
-            ("exception.stacktrace", TIMEOUT_STACK.into()),
-        ]);
+        weave.event(
+            span,
+            "exception",
+            end,
+            &[
+                ("exception.type", "java.net.http.HttpTimeoutException".into()),
+                ("exception.message", "request timed out".into()),
+                ("exception.stacktrace", TIMEOUT_STACK.into()),
+            ],
+        );
         "timeout"
     } else {
         weave.note(span, &[("http.response.status_code", AttrValue::Int(201))]);
@@ -165,13 +202,16 @@ fn ask_gateway(weave: &mut Weave<'_>, node: Node, attempt: i64, at: i64) -> (i64
 fn publish(weave: &mut Weave<'_>, node: Node, order: &Order, at: i64) -> i64 {
     let name = format!("send {QUEUE}");
     let send = weave.begin(Some(node), Service::Checkout, (SpanKind::Producer, &name), at);
-    weave.note(send, &[
-        ("messaging.system", "redis".into()),
-        ("messaging.destination.name", QUEUE.into()),
-        ("messaging.operation.type", "send".into()),
-        ("messaging.operation.name", "XADD".into()),
-        ("messaging.message.id", AttrValue::Str(format!("order-{}", order.id))),
-    ]);
+    weave.note(
+        send,
+        &[
+            ("messaging.system", "redis".into()),
+            ("messaging.destination.name", QUEUE.into()),
+            ("messaging.operation.type", "send".into()),
+            ("messaging.operation.name", "XADD".into()),
+            ("messaging.message.id", AttrValue::Str(format!("order-{}", order.id))),
+        ],
+    );
     let sent = at + weave.loom.dice.millis(1.0);
     weave.end(send, sent);
     let arrives = sent + weave.loom.dice.millis(25.0);
@@ -183,12 +223,15 @@ fn publish(weave: &mut Weave<'_>, node: Node, order: &Order, at: i64) -> i64 {
 fn consume(weave: &mut Weave<'_>, send: Node, service: Service, at: i64) -> Node {
     let name = format!("process {QUEUE}");
     let node = weave.begin(Some(send), service, (SpanKind::Consumer, &name), at);
-    weave.note(node, &[
-        ("messaging.system", "redis".into()),
-        ("messaging.destination.name", QUEUE.into()),
-        ("messaging.operation.type", "process".into()),
-        ("messaging.consumer.group.name", service.name().into()),
-    ]);
+    weave.note(
+        node,
+        &[
+            ("messaging.system", "redis".into()),
+            ("messaging.destination.name", QUEUE.into()),
+            ("messaging.operation.type", "process".into()),
+            ("messaging.consumer.group.name", service.name().into()),
+        ],
+    );
     weave.link(node, send);
     node
 }
@@ -198,10 +241,12 @@ fn ship(weave: &mut Weave<'_>, send: Node, order: &Order, at: i64) {
     let query = "INSERT INTO parcels (order_id, carrier) VALUES ($1, $2)";
     let end = weave.sql(node, ("INSERT", "parcels", query), 4.0, at + 200_000);
     let carrier = weave.loom.dice.pick(&["dhl", "dpd", "post"]);
-    weave.log(node, end, (Severity::INFO, "parcel booked"), &[
-        ("order.id", AttrValue::Str(order.id.clone())),
-        ("carrier", carrier.into()),
-    ]);
+    weave.log(
+        node,
+        end,
+        (Severity::INFO, "parcel booked"),
+        &[("order.id", AttrValue::Str(order.id.clone())), ("carrier", carrier.into())],
+    );
     weave.count(node, end, "parcels_booked_total", &[("carrier", carrier)], 1.0);
     weave.end(node, end + 300_000);
 }
@@ -211,12 +256,15 @@ fn notify(weave: &mut Weave<'_>, send: Node, order: &Order, at: i64) {
     let node = consume(weave, send, Service::MakeWebhook, at);
     let begin = at + 300_000;
     let span = weave.begin(Some(node), Service::MakeWebhook, (SpanKind::Client, "POST"), begin);
-    weave.note(span, &[
-        ("http.request.method", "POST".into()),
-        ("url.full", "https://hook.eu1.make.com/demo-orders".into()),
-        ("server.address", "hook.eu1.make.com".into()),
-        ("server.port", AttrValue::Int(443)),
-    ]);
+    weave.note(
+        span,
+        &[
+            ("http.request.method", "POST".into()),
+            ("url.full", "https://hook.eu1.make.com/demo-orders".into()),
+            ("server.address", "hook.eu1.make.com".into()),
+            ("server.port", AttrValue::Int(443)),
+        ],
+    );
     let end = begin + weave.loom.dice.millis(140.0);
     let refused = weave.loom.dice.happens(0.02);
     let status = if refused { "429" } else { "200" };
@@ -230,11 +278,16 @@ fn notify(weave: &mut Weave<'_>, send: Node, order: &Order, at: i64) {
         true => (Severity::WARN, "Make.com refused the webhook; it will be sent again"),
         false => (Severity::INFO, "Make.com was told of the order"),
     };
-    weave.log(node, end, (severity, body), &[
-        ("order.id", AttrValue::Str(order.id.clone())),
-        ("make.scenario.id", AttrValue::Int(1_204)),
-        ("http.response.status_code", AttrValue::Int(if refused { 429 } else { 200 })),
-    ]);
+    weave.log(
+        node,
+        end,
+        (severity, body),
+        &[
+            ("order.id", AttrValue::Str(order.id.clone())),
+            ("make.scenario.id", AttrValue::Int(1_204)),
+            ("http.response.status_code", AttrValue::Int(if refused { 429 } else { 200 })),
+        ],
+    );
     weave.count(node, end, "make_webhook_calls_total", &[("status_code", status)], 1.0);
     weave.end(node, end + 200_000);
 }

@@ -95,9 +95,9 @@ impl Schedule {
     /// Returns what begins next after an instant.
     pub fn next(&self, at_ns: i64) -> Option<Occurrence> {
         let period = self.period(at_ns);
-        let coming = [period, period.saturating_add(PERIOD)].into_iter().flat_map(|period| {
-            Incident::ALL.map(|incident| occurrence(incident, period))
-        });
+        let coming = [period, period.saturating_add(PERIOD)]
+            .into_iter()
+            .flat_map(|period| Incident::ALL.map(|incident| occurrence(incident, period)));
         coming.filter(|one| one.begin > at_ns).min_by_key(|one| one.begin)
     }
 

@@ -70,11 +70,14 @@ pub(crate) fn page(
     let mut root = 0;
     let outcome = weave.serve(None, Service::Web, request, at, |weave, node, at| {
         root = node;
-        weave.note(node, &[
-            ("user_agent.original", agent.into()),
-            ("client.address", AttrValue::Str(client.clone())),
-            ("server.address", "shop.example".into()),
-        ]);
+        weave.note(
+            node,
+            &[
+                ("user_agent.original", agent.into()),
+                ("client.address", AttrValue::Str(client.clone())),
+                ("server.address", "shop.example".into()),
+            ],
+        );
         let session = weave.redis(node, "GET", "session:{id}", at);
         work(weave, node, session)
     });
@@ -85,14 +88,19 @@ pub(crate) fn page(
     };
     let body = format!("{} {} {}", request.method, request.path, outcome.status);
     let milliseconds = weave.seconds(root) * 1e3;
-    weave.log(root, outcome.end, (severity, &body), &[
-        ("http.request.method", request.method.into()),
-        ("url.path", AttrValue::Str(request.path.clone())),
-        ("http.response.status_code", AttrValue::Int(i64::from(outcome.status))),
-        ("duration_ms", AttrValue::Double((milliseconds * 10.0).round() / 10.0)),
-        ("client.address", AttrValue::Str(client)),
-        ("user_agent.original", agent.into()),
-    ]);
+    weave.log(
+        root,
+        outcome.end,
+        (severity, &body),
+        &[
+            ("http.request.method", request.method.into()),
+            ("url.path", AttrValue::Str(request.path.clone())),
+            ("http.response.status_code", AttrValue::Int(i64::from(outcome.status))),
+            ("duration_ms", AttrValue::Double((milliseconds * 10.0).round() / 10.0)),
+            ("client.address", AttrValue::Str(client)),
+            ("user_agent.original", agent.into()),
+        ],
+    );
 }
 
 /// Draws a page within the web service; returns when it is drawn.
@@ -132,10 +140,12 @@ fn product(weave: &mut Weave<'_>, at: i64) {
             let read = weave.sql(node, ("SELECT", "products", query), 3.0, at);
             let query = "SELECT sum(quantity) FROM stock WHERE sku = $1";
             let stock = weave.sql(node, ("SELECT", "stock", query), 2.0, read);
-            weave.log(node, stock, (Severity::DEBUG, "stock looked up"), &[
-                ("sku", sku.into()),
-                ("quantity", AttrValue::Int(3 + (stock / 1_000) % 40)),
-            ]);
+            weave.log(
+                node,
+                stock,
+                (Severity::DEBUG, "stock looked up"),
+                &[("sku", sku.into()), ("quantity", AttrValue::Int(3 + (stock / 1_000) % 40))],
+            );
             Outcome::ok(stock)
         });
         Outcome { end: render(weave, node, "product", found.end), status: found.status }
@@ -154,17 +164,27 @@ fn search(weave: &mut Weave<'_>, at: i64) {
             let hits = AttrValue::Int((read / 1_000) % 12);
             let milliseconds = (read - at) / 1_000_000;
             if milliseconds > 500 {
-                weave.log(node, read, (Severity::WARN, "slow search"), &[
-                    ("search.words", words.into()),
-                    ("search.hits", hits),
-                    ("duration_ms", AttrValue::Int(milliseconds)),
-                    ("db.plan", "Seq Scan on products (missing index products_search_idx)".into()),
-                ]);
+                weave.log(
+                    node,
+                    read,
+                    (Severity::WARN, "slow search"),
+                    &[
+                        ("search.words", words.into()),
+                        ("search.hits", hits),
+                        ("duration_ms", AttrValue::Int(milliseconds)),
+                        (
+                            "db.plan",
+                            "Seq Scan on products (missing index products_search_idx)".into(),
+                        ),
+                    ],
+                );
             } else {
-                weave.log(node, read, (Severity::INFO, "search answered"), &[
-                    ("search.words", words.into()),
-                    ("search.hits", hits),
-                ]);
+                weave.log(
+                    node,
+                    read,
+                    (Severity::INFO, "search answered"),
+                    &[("search.words", words.into()), ("search.hits", hits)],
+                );
             }
             Outcome::ok(read)
         });
@@ -187,16 +207,23 @@ fn add_to_cart(weave: &mut Weave<'_>, at: i64) {
             let leak = weave.loom.conditions.cart_leak;
             let pause = (leak * leak * 400e6) as i64;
             if pause > 100_000_000 {
-                weave.log(node, stock.end + pause, (Severity::WARN, "event loop was blocked"), &[
-                    ("gc.pause_ms", AttrValue::Int(pause / 1_000_000)),
-                    ("heap.used_share", AttrValue::Double((leak * 100.0).round() / 100.0)),
-                ]);
+                weave.log(
+                    node,
+                    stock.end + pause,
+                    (Severity::WARN, "event loop was blocked"),
+                    &[
+                        ("gc.pause_ms", AttrValue::Int(pause / 1_000_000)),
+                        ("heap.used_share", AttrValue::Double((leak * 100.0).round() / 100.0)),
+                    ],
+                );
             }
             let written = weave.redis(node, "HSET", "cart:{id}", stock.end + pause);
-            weave.log(node, written, (Severity::INFO, "item added to cart"), &[
-                ("sku", sku.into()),
-                ("quantity", AttrValue::Int(1)),
-            ]);
+            weave.log(
+                node,
+                written,
+                (Severity::INFO, "item added to cart"),
+                &[("sku", sku.into()), ("quantity", AttrValue::Int(1))],
+            );
             weave.count(node, written, "cart_items_added_total", &[("sku", sku)], 1.0);
             Outcome { end: written, status: 201 }
         });
@@ -224,14 +251,25 @@ fn review(weave: &mut Weave<'_>, at: i64) {
     let stars = 1 + weave.loom.dice.below(5);
     page(weave, &Request::with("POST", "/products/{sku}/reviews", sku), at, |weave, node, at| {
         let body = format!("review of {sku}: {text}");
-        weave.log(node, at, (Severity::INFO, &body), &[
-            ("review.text", text.into()),
-            ("review.stars", AttrValue::Int(stars as i64)),
-            ("review.meta", AttrValue::Map(vec![
-                ("source".to_owned(), "form".into()),
-                ("tags".to_owned(), AttrValue::Array(vec!["new".into(), "<unread>".into()])),
-            ])),
-        ]);
+        weave.log(
+            node,
+            at,
+            (Severity::INFO, &body),
+            &[
+                ("review.text", text.into()),
+                ("review.stars", AttrValue::Int(stars as i64)),
+                (
+                    "review.meta",
+                    AttrValue::Map(vec![
+                        ("source".to_owned(), "form".into()),
+                        (
+                            "tags".to_owned(),
+                            AttrValue::Array(vec!["new".into(), "<unread>".into()]),
+                        ),
+                    ]),
+                ),
+            ],
+        );
         Outcome { end: render(weave, node, "review", at), status: 201 }
     });
 }

@@ -96,18 +96,29 @@ fn process(
     meters.set(of("target_info", &target), 1.0);
 }
 
-fn stores(meters: &mut Meters, dice: &mut Dice, conditions: &Conditions, (seconds, load): (f64, f64)) {
+fn stores(
+    meters: &mut Meters,
+    dice: &mut Dice,
+    conditions: &Conditions,
+    (seconds, load): (f64, f64),
+) {
     let (postgres, redis) = (Service::Postgres.instance(0), Service::Redis.instance(0));
     let pg = |name: &str, rest: &[(&str, &str)]| series(name, "postgres", &postgres, rest);
     let active = 2.0 + load * 3.0 + (conditions.search_slowdown - 1.0) / 2.0;
     meters.set(pg("pg_stat_activity_count", &[("state", "active")]), active.round());
     meters.set(pg("pg_stat_activity_count", &[("state", "idle")]), (12 + dice.below(4)) as f64);
-    meters.add(pg("pg_stat_database_xact_commit", &[("datname", "shop")]), (seconds * load * 5.0).round());
+    meters.add(
+        pg("pg_stat_database_xact_commit", &[("datname", "shop")]),
+        (seconds * load * 5.0).round(),
+    );
     let of = |name: &str, rest: &[(&str, &str)]| series(name, "redis", &redis, rest);
     let used = (64.0 + 3.0 * load + dice.between(0.0, 1.0)) * MIB;
     meters.set(of("redis_memory_used_bytes", &[]), used.round());
     meters.add(of("redis_keyspace_hits_total", &[]), (seconds * load * 9.0).round());
-    meters.add(of("redis_keyspace_misses_total", &[]), (seconds * load * dice.between(0.4, 0.9)).round());
+    meters.add(
+        of("redis_keyspace_misses_total", &[]),
+        (seconds * load * dice.between(0.4, 0.9)).round(),
+    );
     let waiting = dice.below(3) as f64;
     meters.set(of("messaging_queue_messages", &[("queue", "orders")]), waiting);
 }
@@ -123,17 +134,18 @@ fn machine(
     let instance = format!("{node}:9100");
     let of = |name: &str, rest: &[(&str, &str)]| series(name, SCRAPED, &instance, rest);
     meters.set(of("up", &[]), 1.0);
-    let names = [
-        ("nodename", node),
-        ("sysname", "Linux"),
-        ("release", "6.12.48"),
-        ("machine", "x86_64"),
-    ];
+    let names =
+        [("nodename", node), ("sysname", "Linux"), ("release", "6.12.48"), ("machine", "x86_64")];
     meters.set(of("node_uname_info", &names), 1.0);
     meters.set(of("node_time_seconds", &[]), (at / 1_000_000_000) as f64);
     meters.set(of("node_boot_time_seconds", &[]), 1_790_000_000.0 + place as f64 * 7_200.0);
     let busy = (0.18 + 0.08 * place as f64) * load;
-    for (mode, share) in [("user", busy * 0.7), ("system", busy * 0.25), ("iowait", busy * 0.05), ("idle", 1.0 - busy)] {
+    for (mode, share) in [
+        ("user", busy * 0.7),
+        ("system", busy * 0.25),
+        ("iowait", busy * 0.05),
+        ("idle", 1.0 - busy),
+    ] {
         for cpu in ["0", "1"] {
             let spent = (seconds * share * dice.between(0.97, 1.03) * 100.0).round() / 100.0;
             meters.add(of("node_cpu_seconds_total", &[("cpu", cpu), ("mode", mode)]), spent);

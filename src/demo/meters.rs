@@ -108,7 +108,8 @@ impl Meters {
                     self.describe(family.name(), MetricType::Histogram, family.help());
                 }
                 let made = self.histograms.entry(key);
-                let made = made.or_insert_with_key(|(family, labels)| Histogram::new(*family, labels));
+                let made =
+                    made.or_insert_with_key(|(family, labels)| Histogram::new(*family, labels));
                 made.observe(value, weight, example, at);
             }
         }
@@ -141,7 +142,11 @@ impl Meters {
     }
 
     /// Tells everything as of `at`, by the door each job uses. An example is told once.
-    pub(crate) fn read(&mut self, at: TimestampMs, door: impl Fn(&str) -> Door) -> Vec<(Door, MetricBatch)> {
+    pub(crate) fn read(
+        &mut self,
+        at: TimestampMs,
+        door: impl Fn(&str) -> Door,
+    ) -> Vec<(Door, MetricBatch)> {
         let mut batches: Vec<(Door, MetricBatch)> = Vec::new();
         for write in self.series(at) {
             let door = door(write.labels.get("job").unwrap_or_default());
@@ -233,8 +238,10 @@ mod tests {
             let found = batch.series.iter().find(|write| write.labels.get("le") == Some(le));
             found.map(|write| (write.samples[0].value, write.exemplars.len()))
         };
-        assert_eq!((of("0.25"), of("0.5"), of("1"), of("+Inf")),
-            (Some((0.0, 0)), Some((2.0, 1)), Some((2.0, 0)), Some((2.0, 0))));
+        assert_eq!(
+            (of("0.25"), of("0.5"), of("1"), of("+Inf")),
+            (Some((0.0, 0)), Some((2.0, 1)), Some((2.0, 0)), Some((2.0, 0)))
+        );
         assert_eq!(batch.metadata[0].kind, MetricType::Histogram);
         let again = meters.read(TimestampMs(20), |_| Door::OtlpHttp);
         assert!(again[0].1.series.iter().all(|write| write.exemplars.is_empty()));

@@ -129,7 +129,12 @@ pub(crate) struct Shop {
 
 impl Shop {
     /// Returns the resource of a replica of a release.
-    pub(crate) fn resource(&mut self, service: Service, replica: usize, release: u32) -> Arc<Resource> {
+    pub(crate) fn resource(
+        &mut self,
+        service: Service,
+        replica: usize,
+        release: u32,
+    ) -> Arc<Resource> {
         let made = self.resources.entry((service, replica, release));
         Arc::clone(made.or_insert_with(|| Arc::new(resource(service, replica, release))))
     }

@@ -97,8 +97,7 @@ impl Traffic {
             let happened = journeys::visit(loom, at);
             self.expect(happened);
         }
-        let happened =
-            background::second(&mut self.dice, &mut self.shop, &self.schedule, begin);
+        let happened = background::second(&mut self.dice, &mut self.shop, &self.schedule, begin);
         self.expect(happened);
         self.next += SECOND;
         let later = self.pending.split_off(&(self.next, 0));

@@ -10,7 +10,9 @@ use crate::model::labels::Labels;
 use crate::model::log::{LogRecord, Severity};
 use crate::model::resource::{AttrValue, Attributes, Resource};
 use crate::model::time::TimestampNs;
-use crate::model::trace::{Span, SpanEvent, SpanId, SpanKind, SpanLink, Status, StatusCode, TraceId};
+use crate::model::trace::{
+    Span, SpanEvent, SpanId, SpanKind, SpanLink, Status, StatusCode, TraceId,
+};
 
 /// A span of the trace that is woven.
 pub(crate) type Node = usize;
@@ -210,7 +212,14 @@ impl<'a> Weave<'a> {
     }
 
     /// Counts something at an instant.
-    pub(crate) fn count(&mut self, node: Node, at: i64, name: &str, rest: &[(&str, &str)], by: f64) {
+    pub(crate) fn count(
+        &mut self,
+        node: Node,
+        at: i64,
+        name: &str,
+        rest: &[(&str, &str)],
+        by: f64,
+    ) {
         let (service, replica) = self.places[node];
         let labels = series(name, service.name(), &service.instance(replica), rest);
         self.measure(service, at, Measure::Count { labels, by });
@@ -254,12 +263,15 @@ impl<'a> Weave<'a> {
         let (from, _) = self.places[caller];
         let client = self.begin(Some(caller), from, (SpanKind::Client, request.method), at);
         let url = format!("http://{}:8080{}", to.name(), request.path);
-        self.note(client, &[
-            ("http.request.method", request.method.into()),
-            ("url.full", AttrValue::Str(url)),
-            ("server.address", to.name().into()),
-            ("server.port", AttrValue::Int(8080)),
-        ]);
+        self.note(
+            client,
+            &[
+                ("http.request.method", request.method.into()),
+                ("url.full", AttrValue::Str(url)),
+                ("server.address", to.name().into()),
+                ("server.port", AttrValue::Int(8080)),
+            ],
+        );
         let arrives = at + self.loom.dice.millis(0.4);
         let outcome = self.serve(Some(client), to, request, arrives, work);
         let back = outcome.end + self.loom.dice.millis(0.4);
@@ -283,13 +295,16 @@ impl<'a> Weave<'a> {
     ) -> Outcome {
         let name = format!("{} {}", request.method, request.route);
         let node = self.begin(parent, service, (SpanKind::Server, &name), at);
-        self.note(node, &[
-            ("http.request.method", request.method.into()),
-            ("http.route", request.route.into()),
-            ("url.path", AttrValue::Str(request.path.clone())),
-            ("url.scheme", "http".into()),
-            ("network.protocol.version", "1.1".into()),
-        ]);
+        self.note(
+            node,
+            &[
+                ("http.request.method", request.method.into()),
+                ("http.route", request.route.into()),
+                ("url.path", AttrValue::Str(request.path.clone())),
+                ("url.scheme", "http".into()),
+                ("network.protocol.version", "1.1".into()),
+            ],
+        );
         let begin = at + self.loom.dice.millis(0.3);
         let outcome = work(self, node, begin);
         let end = outcome.end + self.loom.dice.millis(0.5);
@@ -347,12 +362,15 @@ impl<'a> Weave<'a> {
         let name = format!("{operation} {target}");
         let node = self.begin(Some(caller), service, (SpanKind::Client, name.trim_end()), at);
         let (host, port) = if system == "redis" { ("redis", 6379) } else { ("postgres", 5432) };
-        self.note(node, &[
-            ("db.system.name", system.into()),
-            ("db.operation.name", operation.into()),
-            ("server.address", host.into()),
-            ("server.port", AttrValue::Int(port)),
-        ]);
+        self.note(
+            node,
+            &[
+                ("db.system.name", system.into()),
+                ("db.operation.name", operation.into()),
+                ("server.address", host.into()),
+                ("server.port", AttrValue::Int(port)),
+            ],
+        );
         self.note(node, pairs);
         self.end(node, end);
         let labels = [("db_system_name", system), ("db_operation_name", operation)];

@@ -75,7 +75,8 @@ fn traces_have_one_root_and_every_parent_and_children_lie_within_theirs() {
     assert!(traces.len() > 150, "{}", traces.len());
     let mut sizes = Vec::new();
     for spans in traces.values() {
-        let by_id: HashMap<SpanId, &Span> = spans.iter().map(|span| (span.span_id, *span)).collect();
+        let by_id: HashMap<SpanId, &Span> =
+            spans.iter().map(|span| (span.span_id, *span)).collect();
         assert_eq!(by_id.len(), spans.len(), "span ids are unique");
         let roots: Vec<_> = spans.iter().filter(|span| span.parent_span_id.is_none()).collect();
         assert_eq!(roots.len(), 1, "{spans:#?}");
