@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::access::{AccessRules, Authenticator, Scopes, Token, TokenDigest};
+use crate::alerting::Alerting;
 use crate::app::addresses::Addresses;
+use crate::app::alerting::{self, FromRules};
 use crate::app::data_dir::DataDir;
 use crate::app::doors::Doors;
 use crate::app::endpoint::Endpoint;
@@ -33,7 +35,7 @@ use crate::ingest::{Ingest, IngestLimits};
 use crate::make::MakeClient;
 use crate::mcp::{McpOptions, McpServer};
 use crate::model::time::TimestampMs;
-use crate::rules::{AlertSink, NoSink, Ruler};
+use crate::rules::{AlertSink, Ruler};
 use crate::service::{ApplianceFacts, MakeService, QueryLimits, ServiceParts, Services};
 
 /// A running appliance.
@@ -80,12 +82,14 @@ impl App {
         let scraper = Scraper::new(ingest.clone(), Arc::clone(&clock), timers.clone())?;
         let readiness = Readiness::new();
         let (reload_sender, reloads) = mpsc::channel(RELOADS);
-        let sink: Arc<dyn AlertSink> = Arc::new(NoSink);
+        let alerting = alerting::open(&config, &stores, &addresses, Arc::clone(&clock)).await?;
+        let sink: Arc<dyn AlertSink> = Arc::new(FromRules(alerting.clone()));
         let ruler = {
             let (ingest, clock) = (ingest.clone(), Arc::clone(&clock));
             rules::ruler(&config, &stores, ingest, sink, clock, (&addresses, &timers))
         };
-        let services = services(&config, &stores, &scraper, &ruler, Arc::clone(&clock));
+        let services =
+            services(&config, &stores, &scraper, (&ruler, &alerting), Arc::clone(&clock));
         let mcp = McpServer::new(services.clone(), make(&config, &clock)?, Arc::clone(&clock));
         let doors = Doors {
             services,
@@ -113,6 +117,7 @@ impl App {
             host::start(ingest.clone(), Arc::clone(&clock), config.host.interval, &timers);
         }
         scraper.apply(&config.scrape);
+        alerting.start(&timers);
         ruler.apply(&config.rules.groups);
         Upkeep::new(stores.clone(), config.retention.clone(), &config.budget, clock).start(&timers);
         endpoint(&addresses, token).write(data_dir.path())?;
@@ -203,7 +208,7 @@ fn services(
     config: &Config,
     stores: &OpenStores,
     scraper: &Scraper,
-    ruler: &Ruler,
+    (ruler, alerting): (&Ruler, &Alerting),
     clock: SharedClock,
 ) -> Services {
     let limits = QueryLimits {
@@ -236,5 +241,6 @@ fn services(
         facts,
         targets: Arc::new(ScrapedTargets(scraper.clone())),
         rules: Arc::new(ruler.clone()),
+        alerting: alerting.clone(),
     })
 }

@@ -18,6 +18,7 @@ use crate::ingest::Ingest;
 use crate::mcp::{self, McpOptions, McpServer};
 use crate::model::batch::MetricBatch;
 use crate::model::labels::Labels;
+use crate::protocols::alertmanager::{self, AlertmanagerDoor};
 use crate::protocols::elasticsearch::{self, ElasticsearchDoor};
 use crate::protocols::jaeger::{self, JaegerDoor};
 use crate::protocols::otlp::{self, OtlpState};
@@ -69,7 +70,10 @@ impl Doors {
             }
             Served::All
             | Served::Compat(
-                CompatDoor::Prometheus | CompatDoor::Jaeger | CompatDoor::JaegerCollector,
+                CompatDoor::Prometheus
+                | CompatDoor::Jaeger
+                | CompatDoor::JaegerCollector
+                | CompatDoor::Alertmanager,
             ) => self.all(),
         };
         front.before(routes)
@@ -87,9 +91,11 @@ impl Doors {
             .merge(self.prometheus())
             .merge(self.elasticsearch())
             .merge(self.jaeger())
+            .merge(self.alertmanager())
             .nest("/prometheus", self.prometheus())
             .nest("/elasticsearch", self.elasticsearch())
             .nest("/jaeger", self.jaeger())
+            .nest("/am", self.alertmanager())
     }
 
     fn api(&self) -> Router {
@@ -122,6 +128,10 @@ impl Doors {
             ingest: self.ingest.clone(),
             clock: Arc::clone(&self.clock),
         })
+    }
+
+    fn alertmanager(&self) -> Router {
+        alertmanager::routes(AlertmanagerDoor { services: self.services.clone() })
     }
 
     fn elasticsearch(&self) -> Router {

@@ -10,6 +10,7 @@ mod endpoint;
 mod stores;
 mod upkeep;
 mod targets;
+mod alerting;
 mod rules;
 mod own_routes;
 mod doors;

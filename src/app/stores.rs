@@ -12,14 +12,17 @@ use crate::engines::kit::disk::{Disk, RealDisk};
 use crate::engines::kit::log::{Log, LogOptions};
 use crate::engines::logs::LogEngine;
 use crate::engines::metrics::{self, MetricOptions};
+use crate::engines::state;
 use crate::engines::traces::TraceEngine;
 use crate::ingest::Stores;
 use crate::storage::lifecycle::Lifecycle;
 use crate::storage::log_store::LogStore;
 use crate::storage::memory::log::MemoryLogStore;
 use crate::storage::memory::metric::MemoryMetricStore;
+use crate::storage::memory::state::MemoryStateStore;
 use crate::storage::memory::trace::MemoryTraceStore;
 use crate::storage::metric_store::MetricStore;
+use crate::storage::state_store::StateStore;
 use crate::storage::trace_store::TraceStore;
 
 /// The open stores. Cloning is cheap.
@@ -31,6 +34,8 @@ pub(crate) struct OpenStores {
     pub(crate) logs: Arc<dyn LogStore>,
     /// Keeps traces.
     pub(crate) traces: Arc<dyn TraceStore>,
+    /// Keeps silences, alerts and messages on their way.
+    pub(crate) state: Arc<dyn StateStore>,
     /// The log below the engines; `None` in memory.
     log: Option<Log>,
 }
@@ -60,6 +65,7 @@ impl OpenStores {
             metrics: Arc::new(MemoryMetricStore::new(config.metrics.out_of_order_window)),
             logs: Arc::new(MemoryLogStore::new()),
             traces: Arc::new(MemoryTraceStore::new(clock)),
+            state: Arc::new(MemoryStateStore::new()),
             log: None,
         }
     }
@@ -85,6 +91,7 @@ impl OpenStores {
             metrics: Arc::new(metrics::Engine::open(context("metrics"), options)?),
             logs: Arc::new(LogEngine::open(context("logs"))?),
             traces: Arc::new(TraceEngine::open(context("traces"))?),
+            state: Arc::new(state::Engine::open(&dir.join("meta.redb"))?),
             log: Some(log),
         })
     }

@@ -13,18 +13,21 @@ pub enum CompatDoor {
     Jaeger,
     /// The common router on Jaeger's collector port.
     JaegerCollector,
+    /// The common router on Alertmanager's usual port.
+    Alertmanager,
 }
 
 /// Names of compat listeners that a later version serves.
-const LATER: [&str; 5] = ["loki", "tempo", "zipkin", "alertmanager", "syslog"];
+const LATER: [&str; 4] = ["loki", "tempo", "zipkin", "syslog"];
 
 impl CompatDoor {
     /// Every door.
-    pub const ALL: [CompatDoor; 4] = [
+    pub const ALL: [CompatDoor; 5] = [
         CompatDoor::Prometheus,
         CompatDoor::Elasticsearch,
         CompatDoor::Jaeger,
         CompatDoor::JaegerCollector,
+        CompatDoor::Alertmanager,
     ];
 
     /// Returns the name in `listen.compat`.
@@ -34,6 +37,7 @@ impl CompatDoor {
             CompatDoor::Elasticsearch => "elasticsearch",
             CompatDoor::Jaeger => "jaeger",
             CompatDoor::JaegerCollector => "jaeger_collector",
+            CompatDoor::Alertmanager => "alertmanager",
         }
     }
 
@@ -44,6 +48,7 @@ impl CompatDoor {
             CompatDoor::Elasticsearch => 9200,
             CompatDoor::Jaeger => 16686,
             CompatDoor::JaegerCollector => 14268,
+            CompatDoor::Alertmanager => 9093,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::access::AccessRules;
+use crate::alerting::AlertingConfig;
 use crate::base::size::ByteSize;
 use crate::collect::scrape::ScrapeJob;
 use crate::config::address::CompatListener;
@@ -66,6 +67,8 @@ pub struct Config {
     pub scrape: Vec<ScrapeJob>,
     /// What is recorded and what raises alerts.
     pub rules: Rules,
+    /// Whom to tell of alerts.
+    pub alerting: AlertingConfig,
     /// Metrics of this machine.
     pub host: Host,
     /// The Make.com account, when there is one.

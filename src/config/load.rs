@@ -11,17 +11,15 @@ use crate::base::yaml::node;
 use crate::base::yaml::reader::{Context, Environment, Section};
 use crate::config::checked::{Config, Listen, Own, StorageKind};
 use crate::config::environment::Variables;
-use crate::config::{access, limits, listen, make, rules, scrape};
+use crate::config::{access, alerting, limits, listen, make, rules, scrape};
 use crate::telemetry::logging::{LogFormat, LogLevel};
 
 /// Top-level keys of parts that later versions bring.
-const LATER: [&str; 12] = [
+const LATER: [&str; 10] = [
     "tls",
     "remote_write",
     "remote_read",
-    "alertmanager",
     "prometheus_file",
-    "alertmanager_file",
     "export",
     "ingest",
     "redis",
@@ -129,6 +127,7 @@ fn read(
         own,
         scrape: scrape::read(root.sections("scrape_configs"), &global),
         rules: rules::read(context, &root, &global),
+        alerting: alerting::read(context, &root),
         global,
         host: limits::host(root.section("host")),
         make: make.account(),

@@ -8,6 +8,7 @@
 mod address;
 mod listen;
 mod access;
+mod alerting;
 mod limits;
 mod relabel;
 mod scrape;

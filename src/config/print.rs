@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::access::{Anonymous, Role, Scope, Scopes};
+use crate::alerting::AlertingConfig;
 use crate::base::duration::format_duration;
 use crate::collect::scrape::{RelabelRule, ScrapeJob};
 use crate::config::checked::Config;
@@ -14,6 +15,7 @@ pub fn print(config: &Config) -> String {
     out.access(config);
     out.limits(config);
     out.scrape(config);
+    out.alerting(config);
     out.rest(config);
     out.text
 }
@@ -169,6 +171,17 @@ impl Printer {
             self.line(8, format!("modulus: {}", rule.modulus()));
             self.line(8, format!("target_label: {}", as_written(rule.target_label())));
             self.line(8, format!("replacement: {}", as_written(rule.replacement())));
+        }
+    }
+
+    fn alerting(&mut self, config: &Config) {
+        let written = &config.alerting.original;
+        if *written == AlertingConfig::default().original {
+            return;
+        }
+        self.line(0, "alertmanager:");
+        for line in written.lines() {
+            self.line(2, line);
         }
     }
 

@@ -18,3 +18,4 @@ pub mod otlp;
 pub mod elasticsearch;
 pub mod prometheus;
 pub mod jaeger;
+pub mod alertmanager;

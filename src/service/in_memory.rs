@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::alerting::{Alerting, AlertingConfig};
 use crate::base::clock::SharedClock;
 use crate::ingest::recording::Recording;
 use crate::ingest::{Ingest, IngestLimits, Stores};
@@ -67,6 +68,7 @@ impl InMemory {
             clock: Arc::clone(&clock),
             targets,
             rules: Arc::new(OneGroup),
+            alerting: Alerting::in_memory(AlertingConfig::default(), Arc::clone(&clock)),
         });
         let ingest = Ingest::new(stores, IngestLimits::default(), clock);
         InMemory { services, ingest, metrics, logs }

@@ -16,10 +16,12 @@ mod traces;
 mod status;
 mod make;
 mod rules;
+mod alerts;
 mod cardinality;
 #[cfg(test)]
 pub(crate) mod in_memory;
 
+pub use alerts::{AlertQuery, AlertsService, Deliveries, PostedAlert, SilenceRequest};
 pub use cardinality::Cardinality;
 pub use expression::Expression;
 pub use limits::QueryLimits;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::alerting::Alerting;
 use crate::base::clock::SharedClock;
+use crate::service::alerts::AlertsService;
 use crate::service::desk::Desk;
 use crate::service::limits::QueryLimits;
 use crate::service::logs::LogsService;
@@ -25,6 +27,8 @@ pub struct Services {
     pub traces: TracesService,
     /// Questions about rules and alerts.
     pub rules: RulesService,
+    /// Questions about alerts and their delivery.
+    pub alerts: AlertsService,
     /// Questions about the appliance.
     pub status: StatusService,
 }
@@ -47,18 +51,22 @@ pub struct ServiceParts {
     pub targets: Arc<dyn TargetSource>,
     /// What is evaluated.
     pub rules: Arc<dyn RuleSource>,
+    /// Who is told of alerts.
+    pub alerting: Alerting,
 }
 
 impl Services {
     /// Joins the use cases with their stores. The global meter must be installed before.
     pub fn new(parts: ServiceParts) -> Self {
-        let ServiceParts { metrics, logs, traces, limits, clock, facts, targets, rules } = parts;
+        let ServiceParts { metrics, logs, traces, limits, clock, facts, targets, rules, alerting } =
+            parts;
         let desk = Desk::new(limits, clock);
         Services {
             metrics: MetricsService::new(Arc::clone(&metrics), desk.clone()),
             logs: LogsService::new(logs, desk.clone()),
             traces: TracesService::new(traces, desk.clone()),
             rules: RulesService::new(rules, desk.clone()),
+            alerts: AlertsService::new(alerting, desk.clone()),
             status: StatusService::new(metrics, facts, targets, desk),
         }
     }

@@ -10,7 +10,7 @@ mod read;
 mod routes;
 mod times;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -240,7 +240,9 @@ impl Reading<'_> {
             html: self
                 .template(&section, "html")
                 .unwrap_or_else(|| r#"{{ template "email.default.html" . }}"#.to_owned()),
-            text: self.template(&section, "text").unwrap_or_default(),
+            text: self
+                .template(&section, "text")
+                .unwrap_or_else(|| r#"{{ template "email.default.text" . }}"#.to_owned()),
         };
         let send_resolved = section.flag("send_resolved").unwrap_or(false);
         section.finish();

@@ -20,7 +20,7 @@ fn read_in(folder: &Path, text: &str) -> (AlertingConfig, Vec<Fault>) {
     (config, context.faults.into_inner())
 }
 
-fn read_well(text: &str) -> AlertingConfig {
+pub(crate) fn read_well(text: &str) -> AlertingConfig {
     let (config, faults) = read_in(Path::new("."), text);
     assert_eq!(faults, Vec::new());
     config

@@ -6,14 +6,12 @@
 mod functions;
 mod view;
 
-use std::collections::BTreeMap;
-
 use crate::alerting::message::Message;
 use crate::alerting::template::functions::NotificationFunctions;
 use crate::base::gotemplate::{Escape, Set, Value};
 use crate::model::time::TimestampMs;
 
-pub(crate) use view::{rfc3339, status_word};
+pub(crate) use view::{quoted_receiver, rfc3339, status_word};
 
 /// What everybody gets who configures nothing.
 const USUAL: &str = include_str!("default.tmpl");
@@ -99,14 +97,6 @@ impl<'a> Rendering<'a> {
                 rendered.unwrap_or_default()
             }
         }
-    }
-
-    /// Renders several texts that fall back to nothing.
-    pub(crate) fn texts(
-        &mut self,
-        texts: &BTreeMap<&'static str, String>,
-    ) -> BTreeMap<&'static str, String> {
-        texts.iter().map(|(key, text)| (*key, self.text(key, text, "__description"))).collect()
     }
 
     /// Returns what did not render, for the receipt.

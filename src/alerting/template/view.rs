@@ -25,12 +25,25 @@ pub(crate) fn rfc3339(at: Option<TimestampMs>) -> String {
     at.map_or_else(|| ZERO_TIME.to_owned(), |at| at.to_string())
 }
 
+/// Returns a receiver's name as Alertmanager tells it: as a pattern that fits only this name, made
+/// for links to lists of alerts.
+pub(crate) fn quoted_receiver(name: &str) -> String {
+    let mut quoted = String::with_capacity(name.len());
+    for character in name.chars() {
+        if "\\.+*?()|[]{}^$".contains(character) {
+            quoted.push('\\');
+        }
+        quoted.push(character);
+    }
+    quoted
+}
+
 /// Returns what `.` is.
 pub(crate) fn data(message: &Message, external_url: &str) -> Value {
     Value::record(
         "Data",
         [
-            ("Receiver", Value::text(regex::escape(&message.receiver).replace("\\-", "-"))),
+            ("Receiver", Value::text(quoted_receiver(&message.receiver))),
             ("Status", Value::text(status_word(!message.is_firing()))),
             ("Alerts", alerts(message.alerts.iter().map(alert).collect())),
             ("GroupLabels", pairs(&message.group_labels)),
