@@ -12,6 +12,7 @@ mod desk;
 mod expression;
 mod metrics;
 mod logs;
+mod view;
 mod traces;
 mod status;
 mod make;
@@ -35,3 +36,4 @@ pub use rules::{
 pub use services::{ServiceParts, Services};
 pub use status::{ApplianceFacts, NoTargets, StatusService, Target, TargetHealth, TargetSource};
 pub use traces::TracesService;
+pub use view::Pill;

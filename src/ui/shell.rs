@@ -22,6 +22,7 @@ const NAV: [(&str, &[NavPage]); 1] = [(
     &[
         NavPage { key: "home", title: "Home", path: "/ui/" },
         NavPage { key: "metrics", title: "Metrics", path: "/ui/metrics" },
+        NavPage { key: "logs", title: "Logs", path: "/ui/logs" },
         NavPage { key: "traces", title: "Traces", path: "/ui/traces" },
     ],
 )];

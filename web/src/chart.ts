@@ -191,7 +191,8 @@ export class Chart {
     const least = Math.min(low ?? 0, ...levels);
     const most = Math.max(high ?? 1, ...levels);
     if (this.options.logarithmic) return [least > 0 ? least / 1.5 : 0.001, most * 1.5];
-    const from = least > 0 && least < most * 0.6 ? 0 : least;
+    // A level line stands on its ground; lines far from zero are shown close.
+    const from = least > 0 && (least < most * 0.6 || least === most) ? 0 : least;
     const room = (most - from || Math.abs(most) || 1) * 0.06;
     return [least < 0 || from === 0 ? from - (least < 0 ? room : 0) : from - room, most + room];
   }

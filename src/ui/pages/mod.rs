@@ -2,6 +2,7 @@
 
 mod home;
 mod metrics;
+mod logs;
 mod traces;
 mod trace;
 mod design;
@@ -18,6 +19,7 @@ pub(crate) fn routes() -> Router<UiState> {
         .route("/ui", get(home::page))
         .route("/ui/", get(home::page))
         .route("/ui/metrics", get(metrics::page))
+        .route("/ui/logs", get(logs::page))
         .route("/ui/traces", get(traces::page))
         .route("/ui/traces/{id}", get(trace::page))
         .route("/ui/design", get(design::page))

@@ -9,6 +9,8 @@ use tower::ServiceExt;
 use crate::access::{Caller, Scope, Scopes};
 use crate::base::clock::ManualClock;
 use crate::ingest::Ingest;
+use crate::model::log::LogRecord;
+use crate::model::time::TimestampNs;
 use crate::service::NoTargets;
 use crate::service::in_memory::InMemory;
 use crate::ui::{UiState, routes};
@@ -20,6 +22,7 @@ pub(crate) const NOON_MS: i64 = 1_795_435_200_000;
 pub(crate) struct Pages {
     router: Router,
     pub(crate) ingest: Ingest,
+    memory: InMemory,
 }
 
 /// An answer, taken apart.
@@ -37,8 +40,9 @@ impl Pages {
     fn of(caller: Caller) -> Self {
         let clock = ManualClock::at_ms(NOON_MS);
         let memory = InMemory::whole(clock.clone(), Arc::new(NoTargets));
-        let state = UiState::new(memory.services, clock, None);
-        Pages { router: routes(state).layer(Extension(caller)), ingest: memory.ingest }
+        let state = UiState::new(memory.services.clone(), clock, None);
+        let router = routes(state).layer(Extension(caller));
+        Pages { router, ingest: memory.ingest.clone(), memory }
     }
 
     pub(crate) async fn get(&self, address: &str, headers: &[(&str, &str)]) -> Shown {
@@ -90,7 +94,14 @@ async fn every_page_of_the_navigation_answers_with_one_heading_and_strict_header
 #[tokio::test]
 async fn no_page_names_another_host_or_holds_a_script_or_style_of_its_own() {
     let pages = Pages::new();
-    for address in ["/ui/", "/ui/design", "/ui/licences", "/ui/?from=%3Cscript%3Ealert(1)"] {
+    for address in [
+        "/ui/",
+        "/ui/design",
+        "/ui/licences",
+        "/ui/logs",
+        "/ui/metrics",
+        "/ui/?from=%3Cscript%3Ealert(1)",
+    ] {
         let shown = pages.get(address, &[]).await;
         for link in shown.attributes("href").iter().chain(&shown.attributes("src")) {
             let inside = link.starts_with('/') && !link.starts_with("//");
@@ -166,4 +177,23 @@ async fn an_expression_shows_its_value_or_where_it_is_wrong_without_scripts() {
     assert!(wrong.html.contains("1:5: parse error"), "{}", wrong.html);
     let hostile = pages.get("/ui/metrics?q=%3Cscript%3Ealert(1)%3C/script%3E", &[]).await;
     assert!(!hostile.html.contains("<script>alert"));
+}
+
+#[tokio::test]
+async fn lines_are_a_table_without_scripts_and_hostile_text_stays_text() {
+    let pages = Pages::new();
+    let empty = pages.get("/ui/logs", &[]).await;
+    assert!(empty.html.contains("No logs in this time range"), "{}", empty.html);
+    let at = TimestampNs((NOON_MS - 60_000) * 1_000_000);
+    let mut record = LogRecord::new(at, "<script>alert(1)</script> \u{1b}[31mred");
+    (record.index, record.id) = ("logs".to_owned(), "1".to_owned());
+    pages.memory.log(record).await;
+    let full = pages.get("/ui/logs?f=a!%3Db&f=~c%3Dd", &[]).await;
+    assert!(full.html.contains("&#60;script&#62;alert(1)"), "{}", full.html);
+    assert!(!full.html.contains("<script>alert"));
+    assert!(full.html.contains("href=\"/ui/logs?f=~c%3Dd\""), "a pill can be removed");
+    let none = pages.get("/ui/logs?q=nowhere", &[]).await;
+    assert!(none.html.contains("Nothing matches"));
+    let wrong = pages.get("/ui/logs?q=(", &[]).await;
+    assert!(wrong.html.contains("The logs did not answer"));
 }

@@ -33,8 +33,11 @@ const KEYS: readonly (readonly [Key, string])[] = [
   ["max", "Max"],
 ];
 
-/** Draws lines and lists them below. */
-export function LineChart({ data, options = {}, legend = true }: { data: ChartData; options?: ChartOptions; legend?: boolean }) {
+/** One object, so that a chart without options is not drawn anew at each render. */
+const NO_OPTIONS: ChartOptions = {};
+
+/** Draws lines and lists them below. `data` and `options` are kept objects: a new one draws anew. */
+export function LineChart({ data, options = NO_OPTIONS, legend = true }: { data: ChartData; options?: ChartOptions; legend?: boolean }) {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<Chart | undefined>(undefined);
   const [, redraw] = useState(0);

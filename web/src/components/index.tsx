@@ -92,7 +92,7 @@ export function Snippet({ text }: { text: string }) {
 /** Grey bars where something will be. */
 export function Skeleton({ lines = 3 }: { lines?: number }) {
   return (
-    <div aria-busy="true" aria-label="Loading">
+    <div role="status" aria-busy="true" aria-label="Loading">
       {Array.from({ length: lines }, (_, index) => (
         <p key={index}>
           <span class="skeleton" />

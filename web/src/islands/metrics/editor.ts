@@ -17,8 +17,8 @@ export interface EditorOptions {
 }
 
 const COLOURS = HighlightStyle.define([
-  { tag: tags.keyword, color: "var(--c3)" },
-  { tag: tags.modifier, color: "var(--c3)" },
+  { tag: tags.keyword, color: "var(--c7)" },
+  { tag: tags.modifier, color: "var(--c7)" },
   { tag: tags.string, color: "var(--ok)" },
   { tag: tags.number, color: "var(--warning)" },
   { tag: tags.labelName, color: "var(--accent)" },
@@ -82,12 +82,6 @@ export class Editor {
       ],
     });
     this.view = new EditorView({ state, parent: options.parent });
-  }
-
-  /** Replaces the text when it came from elsewhere. */
-  set(text: string): void {
-    const now = this.view.state.doc.toString();
-    if (now !== text) this.view.dispatch({ changes: { from: 0, to: now.length, insert: text } });
   }
 
   /** Underlines where the server says that it is wrong; `undefined` ends that. */

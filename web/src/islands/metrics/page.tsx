@@ -45,6 +45,7 @@ export function MetricsPage() {
     const now = rowsOf(pairs.value);
     const asked = now.filter((row) => row.text.trim() !== "");
     if (asked.length === 0) {
+      setBusy(false);
       setOutcomes([]);
       return;
     }
@@ -102,7 +103,6 @@ export function MetricsPage() {
     }),
     [shown, stacked.value, logarithmic.value],
   );
-  const asked = rows.some((row) => row.text.trim() !== "");
   const faults = outcomes.filter((outcome) => outcome.error instanceof Failure && ![400, 422].includes(outcome.error.status));
   const notes = outcomes.flatMap(({ answer: found }) => [...(found?.warnings ?? []), ...(found?.infos ?? [])]);
   const empty = outcomes.some((outcome) => outcome.answer) && outcomes.every((outcome) => !outcome.answer || outcome.answer.data.result.length === 0);
@@ -169,7 +169,7 @@ export function MetricsPage() {
             <Failed error={outcome.error} retry={() => void ask()} />
           </section>
         ))}
-        {asked && outcomes.length === 0 && (
+        {busy && outcomes.length === 0 && (
           <section class="panel">
             <div class="body">
               <Skeleton lines={6} />

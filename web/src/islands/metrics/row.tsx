@@ -19,6 +19,7 @@ export interface RowProps {
 /** The editor's chunk, asked for once. */
 let chunk: Promise<typeof import("./editor")> | undefined;
 
+/** Its text changes from outside only by another `key`: what is typed is never written back. */
 export function ExpressionRow(props: RowProps) {
   const place = useRef<HTMLDivElement>(null);
   const area = useRef<HTMLTextAreaElement>(null);
@@ -51,7 +52,6 @@ export function ExpressionRow(props: RowProps) {
       editor.current?.destroy();
     };
   }, []);
-  useEffect(() => editor.current?.set(props.text), [props.text]);
   const message = props.outcome?.error instanceof Error ? props.outcome.error.message : "";
   const own = props.outcome?.expression === props.text;
   const at = message && own ? faultAt(message, props.text) : undefined;
@@ -90,7 +90,7 @@ export function ExpressionRow(props: RowProps) {
           {at !== undefined && own && (
             <code>
               {props.text.slice(Math.max(0, at - 24), at)}
-              <u>{props.text.slice(at, at + 1) || "⌴"}</u>
+              <u>{props.text.slice(at, at + 1) || "\u00a0\u00a0"}</u>
               {props.text.slice(at + 1, at + 25)}
             </code>
           )}{" "}
