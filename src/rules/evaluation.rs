@@ -64,7 +64,7 @@ impl Evaluation {
         answers: &mut Answers,
     ) -> std::result::Result<String, String> {
         loop {
-            let subject = Subject { labels, value, external: &self.external };
+            let subject = Subject { labels, value, at: self.at, external: &self.external };
             match text.render(subject, answers)? {
                 Rendered::Done(text) => return Ok(text),
                 Rendered::Wants(query) => {

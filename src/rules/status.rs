@@ -64,10 +64,11 @@ pub enum RuleKind {
 }
 
 impl RuleStatus {
-    /// Returns the highest state of the rule's alerts.
-    pub fn state(&self) -> AlertState {
-        let RuleKind::Alerting { alerts, .. } = &self.kind else { return AlertState::Inactive };
-        alerts.iter().map(|alert| alert.state).max().unwrap_or(AlertState::Inactive)
+    /// Returns the highest state of the rule's alerts; `None` before the first evaluation.
+    pub fn state(&self) -> Option<AlertState> {
+        self.last_evaluation?;
+        let RuleKind::Alerting { alerts, .. } = &self.kind else { return None };
+        alerts.iter().map(|alert| alert.state).max().or(Some(AlertState::Inactive))
     }
 }
 

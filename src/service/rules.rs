@@ -171,9 +171,7 @@ impl RuleQuery {
         if self.match_sets.is_empty() {
             return true;
         }
-        // Nobody can know what a template will come to.
-        let plain = Labels::from_pairs(labels.iter().filter(|(_, value)| !value.contains("{{")));
-        let holds = |set: &Vec<Matcher>| set.iter().all(|matcher| matcher.matches_labels(&plain));
+        let holds = |set: &Vec<Matcher>| set.iter().all(|matcher| matcher.matches_labels(labels));
         self.match_sets.iter().any(holds)
     }
 }

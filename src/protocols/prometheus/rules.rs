@@ -12,7 +12,7 @@ use crate::protocols::prometheus::params::Params;
 use crate::protocols::prometheus::response::success;
 use crate::protocols::prometheus::status::{rfc3339, rfc3339_or_never};
 use crate::service::{
-    ActiveAlert, Expression, GroupStatus, RuleFilter, RuleKind, RuleQuery, RuleStatus,
+    ActiveAlert, AlertState, Expression, GroupStatus, RuleFilter, RuleKind, RuleQuery, RuleStatus,
 };
 
 /// Answers the rules, group by group.
@@ -121,15 +121,13 @@ fn push_rule(out: &mut Vec<u8>, rule: &RuleStatus, with_alerts: bool) {
     let kind = match &rule.kind {
         RuleKind::Recording => {
             push_named(out, "{", rule);
-            if !rule.labels.is_empty() {
-                push_key(out, ",", "labels");
-                push_labels(out, &rule.labels);
-            }
+            push_key(out, ",", "labels");
+            push_labels(out, &rule.labels);
             "recording"
         }
         RuleKind::Alerting { hold, keep_firing_for, annotations, alerts } => {
             push_key(out, "{", "state");
-            push_text(out, rule.state().as_str());
+            push_text(out, rule.state().map_or("unknown", AlertState::as_str));
             push_named(out, ",", rule);
             push_key(out, ",", "duration");
             push_float(out, hold.as_secs_f64());

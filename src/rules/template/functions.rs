@@ -10,7 +10,8 @@ use crate::base::gotemplate::{
     Functions, SHARED, Value, as_float, call_shared, format_float, text_of, wrong_count,
 };
 use crate::model::labels::Labels;
-use crate::rules::external::{External, graph_path};
+use crate::rules::external::graph_path;
+use crate::rules::template::Subject;
 use crate::rules::template::humanize::{humanize, humanize_1024, humanize_percentage};
 
 /// The functions besides those that Alertmanager has, too, with their number of arguments.
@@ -34,7 +35,7 @@ const NAMES: [(&str, usize); 21] = [
     ("graphLink", 1),
     ("externalURL", 0),
     ("pathPrefix", 0),
-    ("urlQueryEscape", 1),
+    ("now", 0),
     // Takes any number.
     ("args", usize::MAX),
 ];
@@ -65,13 +66,13 @@ impl Answers {
 
 /// The functions while one template is rendered.
 pub(super) struct RuleFunctions<'a> {
-    context: Option<(&'a External, &'a Answers)>,
+    context: Option<(Subject<'a>, &'a Answers)>,
     wanted: Mutex<Option<String>>,
 }
 
 impl<'a> RuleFunctions<'a> {
-    pub(super) fn new(external: &'a External, answers: &'a Answers) -> Self {
-        RuleFunctions { context: Some((external, answers)), wanted: Mutex::default() }
+    pub(super) fn new(subject: Subject<'a>, answers: &'a Answers) -> Self {
+        RuleFunctions { context: Some((subject, answers)), wanted: Mutex::default() }
     }
 
     /// The functions as parsing needs them; they cannot be called.
@@ -105,12 +106,13 @@ impl Functions for RuleFunctions<'_> {
         if let Some(called) = call_shared(name, arguments) {
             return called;
         }
-        let Some((external, answers)) = self.context else {
+        let Some((Subject { external, at, .. }, answers)) = self.context else {
             return Err("templates are only checked here".to_owned());
         };
         match (name, arguments) {
             ("query", [query]) => self.query(answers, text_of(query)?),
             ("externalURL", []) => Ok(Value::text(&external.url)),
+            ("now", []) => Ok(Value::Float(at.0 as f64 / 1_000.0)),
             ("pathPrefix", []) => Ok(Value::text(external.path())),
             ("args", values) => {
                 let names = (0..).map(|index: usize| format!("arg{index}"));
@@ -150,16 +152,15 @@ fn one_argument(name: &str, value: &Value) -> Result<Value, String> {
         }
         "toTime" => to_time(as_float(value)?),
         "toDuration" => Ok(Value::Duration((as_float(value)? * 1e9) as i64)),
-        "parseDuration" => Ok(Value::Float(parse_duration(text_of(value)?)?.as_secs_f64())),
+        "parseDuration" => {
+            let text = text_of(value)?;
+            let (sign, size) = text.strip_prefix('-').map_or((1.0, text), |size| (-1.0, size));
+            Ok(Value::Float(sign * parse_duration(size)?.as_secs_f64()))
+        }
         "stripPort" => Ok(Value::from(split_port(text_of(value)?).0)),
         "stripDomain" => Ok(Value::from(strip_domain(text_of(value)?))),
         "tableLink" => Ok(Value::from(graph_path(text_of(value)?, 1))),
         "graphLink" => Ok(Value::from(graph_path(text_of(value)?, 0))),
-        "urlQueryEscape" => {
-            let path = graph_path(text_of(value)?, 0);
-            let escaped = path.strip_prefix("/graph?g0.expr=").unwrap_or(&path);
-            Ok(Value::text(escaped.strip_suffix("&g0.tab=0").unwrap_or(escaped)))
-        }
         _ => {
             let known = NAMES.iter().find(|(known, _)| *known == name);
             Err(wrong_count(name, known.map_or(0, |(_, count)| *count), 1))

@@ -8,6 +8,7 @@ mod humanize;
 
 use crate::base::gotemplate::{Template, TemplateError, Value};
 use crate::model::labels::Labels;
+use crate::model::time::TimestampMs;
 use crate::rules::external::External;
 use crate::rules::template::functions::RuleFunctions;
 
@@ -40,6 +41,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) labels: &'a Labels,
     /// Its value.
     pub(crate) value: f64,
+    /// When it was evaluated.
+    pub(crate) at: TimestampMs,
     /// Who speaks.
     pub(crate) external: &'a External,
 }
@@ -79,7 +82,7 @@ impl Text {
             Ok(Body::Template(template)) => template,
             Err(why) => return Err(format!("error parsing template {}: {why}", self.name)),
         };
-        let functions = RuleFunctions::new(subject.external, answers);
+        let functions = RuleFunctions::new(subject, answers);
         let data = Value::record(
             "struct { Labels map[string]string; ExternalLabels map[string]string; \
              ExternalURL string; Value interface {} }",

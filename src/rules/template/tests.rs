@@ -19,7 +19,8 @@ fn shown(text: &str) -> Result<String, String> {
         labels: Labels::from_pairs([("cluster", "eu")]),
     };
     let labels = Labels::from_pairs([("__name__", "up"), ("instance", "web:80")]);
-    let subject = Subject { labels: &labels, value: 1_234_567.0, external: &external };
+    let at = TimestampMs(1_500);
+    let subject = Subject { labels: &labels, value: 1_234_567.0, at, external: &external };
     match Text::read("X", text).render(subject, &answers)? {
         Rendered::Done(text) => Ok(text),
         Rendered::Wants(query) => Ok(format!("wants {query}")),
@@ -75,6 +76,7 @@ fn numbers_are_written_for_people() {
     shows("{{ 1435065584.128 | humanizeTimestamp }}", "2015-06-23 13:19:44.128 +0000 UTC");
     shows("{{ humanizeTimestamp \"+Inf\" }} {{ humanizeDuration 3661 }}", "+Inf 1h 1m 1s");
     shows("{{ (toTime 1435065584.128).Year }} {{ toDuration 90 }}", "2015 1m30s");
+    shows("{{ now }} {{ parseDuration \"-1m\" }}", "1.5 -60");
     shows("{{ parseDuration \"1h2m10ms\" }}", "3720.01");
     shows("{{ printf \"%.2f\" $value }}", "1234567.00");
 }
@@ -112,7 +114,8 @@ fn a_bad_template_says_what_is_wrong_and_where() {
 fn a_template_cannot_query_without_end() {
     let external = External::default();
     let labels = Labels::empty();
-    let subject = Subject { labels: &labels, value: 0.0, external: &external };
+    let at = TimestampMs(0);
+    let subject = Subject { labels: &labels, value: 0.0, at, external: &external };
     let text = Text::read("X", "{{ range $i := 100 }}{{ query (printf \"q%d\" $i) }}{{ end }}");
     let mut answers = Answers::default();
     let ended = loop {

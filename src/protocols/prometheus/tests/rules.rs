@@ -14,7 +14,7 @@ async fn rules_and_alerts_have_the_form_of_prometheus() {
         r#""annotations":{"summary":"a is down"},"state":"firing","#,
         r#""activeAt":"2026-11-22T23:59:00Z","value":"5e-01"}],"health":"ok","#,
         r#""evaluationTime":0.002,"lastEvaluation":"2026-11-23T00:00:00Z","type":"alerting"},"#,
-        r#"{"name":"job:up:sum","query":"up == 0","health":"unknown","evaluationTime":0,"#,
+        r#"{"name":"job:up:sum","query":"up == 0","labels":{},"health":"unknown","evaluationTime":0,"#,
         r#""lastEvaluation":"0001-01-01T00:00:00Z","type":"recording"}],"interval":15,"limit":0,"#,
         r#""evaluationTime":0.003,"lastEvaluation":"2026-11-23T00:00:00Z"}]}}"#,
     );
