@@ -10,6 +10,7 @@ mod services;
 mod limits;
 mod desk;
 mod expression;
+mod threshold;
 mod metrics;
 mod logs;
 mod view;
@@ -35,5 +36,6 @@ pub use rules::{
 };
 pub use services::{ServiceParts, Services};
 pub use status::{ApplianceFacts, NoTargets, StatusService, Target, TargetHealth, TargetSource};
+pub use threshold::Threshold;
 pub use traces::TracesService;
 pub use view::Pill;

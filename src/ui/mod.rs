@@ -15,6 +15,8 @@ mod headers;
 mod shell;
 mod render;
 mod sparkline;
+mod ask;
+mod chart;
 mod theme;
 mod go;
 mod pages;

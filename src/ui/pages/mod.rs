@@ -5,6 +5,7 @@ mod metrics;
 mod logs;
 mod traces;
 mod trace;
+mod alerts;
 mod design;
 mod licences;
 
@@ -22,6 +23,9 @@ pub(crate) fn routes() -> Router<UiState> {
         .route("/ui/logs", get(logs::page))
         .route("/ui/traces", get(traces::page))
         .route("/ui/traces/{id}", get(trace::page))
+        .route("/ui/alerts", get(alerts::page))
+        .route("/ui/alerts/rules", get(alerts::rules::page))
+        .route("/ui/alerts/rule", get(alerts::rule::page))
         .route("/ui/design", get(design::page))
         .route("/ui/licences", get(licences::page))
 }

@@ -1,0 +1,4 @@
+// A rule's page draws what the rule measures.
+import { startCharts } from "../islands/charts";
+
+startCharts();
