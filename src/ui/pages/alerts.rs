@@ -92,15 +92,11 @@ pub(crate) async fn page(
 
 impl AlertsPage {
     /// Shows how to name rules.
-    pub(crate) const RULES: &'static str = "rule_packs: [infrastructure, application, self]\nrule_files: ['rules/*.yml']";
+    pub(crate) const RULES: &'static str =
+        "rule_packs: [infrastructure, application, self]\nrule_files: ['rules/*.yml']";
 }
 
-fn build(
-    shell: Shell,
-    groups: &[GroupStatus],
-    address: &Address,
-    now: TimestampMs,
-) -> AlertsPage {
+fn build(shell: Shell, groups: &[GroupStatus], address: &Address, now: TimestampMs) -> AlertsPage {
     let all = cards(groups, address, now);
     let total = all.len();
     let labels = label_names(&all);

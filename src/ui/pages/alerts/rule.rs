@@ -9,8 +9,10 @@ use crate::access::Caller;
 use crate::base::error::Error;
 use crate::model::labels::Labels;
 use crate::model::time::TimestampMs;
-use crate::service::{Expression, GroupStatus, RuleHealth, RuleKind, RuleQuery, RuleStatus, Threshold};
 use crate::service::AlertState;
+use crate::service::{
+    Expression, GroupStatus, RuleHealth, RuleKind, RuleQuery, RuleStatus, Threshold,
+};
 use crate::ui::UiState;
 use crate::ui::address::Address;
 use crate::ui::ask::Asker;
@@ -115,7 +117,8 @@ async fn build(
         Err(error) => (Err(error.message().to_owned()), 0),
     };
     let level = threshold.as_ref().map(words).unwrap_or_default();
-    let thresholds = threshold.iter().map(|found| Level { value: found.level, words: words(found) });
+    let thresholds =
+        threshold.iter().map(|found| Level { value: found.level, words: words(found) });
     let chart = ChartBlock {
         queries: vec![drawn.to_owned()],
         thresholds: thresholds.collect(),
@@ -180,11 +183,7 @@ fn holds(threshold: &Threshold, value: f64) -> bool {
     }
 }
 
-fn facts(
-    group: &GroupStatus,
-    rule: &RuleStatus,
-    now: TimestampMs,
-) -> Vec<(&'static str, String)> {
+fn facts(group: &GroupStatus, rule: &RuleStatus, now: TimestampMs) -> Vec<(&'static str, String)> {
     let length = |duration: std::time::Duration| format::duration_ns(duration.as_nanos() as i64);
     let mut facts = vec![("group", group.name.clone()), ("file", group.file.clone())];
     facts.push(("evaluated every", length(group.interval)));

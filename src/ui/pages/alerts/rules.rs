@@ -90,10 +90,9 @@ fn group_rows(group: &GroupStatus, address: &Address, now: TimestampMs) -> Group
         file: group.file.clone(),
         interval: format::duration_ns(group.interval.as_nanos() as i64),
         took: format::duration_ns(group.evaluation_time.as_nanos() as i64),
-        last: group.last_evaluation.map_or_else(
-            || "never".to_owned(),
-            |at| format!("{} ago", card::age(at, now)),
-        ),
+        last: group
+            .last_evaluation
+            .map_or_else(|| "never".to_owned(), |at| format!("{} ago", card::age(at, now))),
         machine_time: group.last_evaluation.map(format::machine).unwrap_or_default(),
         rows: wanted.map(|rule| RuleRow::of(group, rule, address)).collect(),
     }

@@ -71,7 +71,8 @@ mod tests {
     fn values_in_a_row_are_one_stretch_and_gaps_part_them() {
         let nan = f64::NAN;
         let found = stretches(&[nan, 1.0, 1.0, nan, 1.0], "firing");
-        let expected = [(1, 2), (4, 1)].map(|(from, length)| Stretch { from, length, state: "firing" });
+        let expected =
+            [(1, 2), (4, 1)].map(|(from, length)| Stretch { from, length, state: "firing" });
         assert_eq!(found, expected);
         assert_eq!(stretches(&[nan, nan], "pending"), []);
     }
