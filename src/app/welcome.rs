@@ -20,6 +20,7 @@ pub(crate) fn text(addresses: &Addresses, data: &Path, in_memory: bool) -> Strin
         "
 belvedere {version} is ready
 
+  pages       {http}/ui/
   APIs        {http}
   OTLP HTTP   {otlp_http}
   OTLP gRPC   {otlp_grpc}

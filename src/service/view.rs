@@ -3,6 +3,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::model::log_filter::{FilterValue, LogField, LogFilter};
+use crate::model::trace_query::{AttributeScope, SpanCondition};
 use crate::service::logs::LogsService;
 
 /// Pills of one view that count; more are refused.
@@ -41,6 +42,22 @@ impl Pill {
     /// Those of [`Pill::parse`].
     pub fn parse_scope(text: &str) -> Result<Vec<Self>> {
         text.split(',').filter(|part| !part.trim().is_empty()).map(Pill::parse).collect()
+    }
+
+    /// Restricts a condition on spans to a scope as [`Pill::parse_scope`] reads it.
+    ///
+    /// # Errors
+    /// Those of [`Pill::parse`].
+    pub fn scope_spans(condition: SpanCondition, scope: &str) -> Result<SpanCondition> {
+        let mut all = vec![condition];
+        for pill in Pill::parse_scope(scope)? {
+            let holds = match LogField::from_name(&pill.key) {
+                LogField::Service => SpanCondition::Service(pill.value),
+                _ => SpanCondition::Attribute(AttributeScope::Any, pill.key, pill.value),
+            };
+            all.push(if pill.not { SpanCondition::Not(Box::new(holds)) } else { holds });
+        }
+        Ok(if all.len() == 1 { all.remove(0) } else { SpanCondition::And(all) })
     }
 
     fn log_filter(&self) -> LogFilter {
@@ -119,6 +136,19 @@ mod tests {
             Pill::parse_scope("a=b, c!=d,").unwrap().into_iter().map(|pill| pill.key).collect();
         assert_eq!(keys, ["a", "c"]);
         assert!(Pill::parse_scope("a").is_err());
+    }
+
+    #[test]
+    fn a_scope_restricts_spans_beside_what_was_asked() {
+        let scoped = |text| Pill::scope_spans(SpanCondition::Error(true), text);
+        assert_eq!(scoped(""), Ok(SpanCondition::Error(true)));
+        let env = SpanCondition::Attribute(AttributeScope::Any, "env".into(), "prod".into());
+        let both = vec![
+            SpanCondition::Error(true),
+            SpanCondition::Service("cart".into()),
+            SpanCondition::Not(Box::new(env)),
+        ];
+        assert_eq!(scoped("service.name=cart,env!=prod"), Ok(SpanCondition::And(both)));
     }
 
     #[test]

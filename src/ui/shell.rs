@@ -114,6 +114,11 @@ impl Shell {
         if self.theme == "dark" { "light" } else { "dark" }
     }
 
+    /// Whether the page heeds the scope.
+    pub(crate) fn has_scope(&self) -> bool {
+        ["home", "metrics", "logs", "traces"].contains(&self.page)
+    }
+
     /// The symbol of that theme.
     pub(crate) fn theme_icon(&self) -> &'static str {
         if self.theme == "dark" { "sun" } else { "moon" }

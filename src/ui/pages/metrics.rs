@@ -42,7 +42,8 @@ pub(crate) async fn page(
     let shell = Shell::new(&state, &request, &address, about);
     let range = shell.range.ms();
     let asked = address.all("q").take(MAX_EXPRESSIONS);
-    let answers = asked.map(|text| values::of(&state, &caller, text, range.end));
+    let answers =
+        asked.map(|text| values::of(&state, &caller, text, &shell.range.scope, range.end));
     let expressions = futures_util::future::join_all(answers).await;
     let find = address.get("find").to_owned();
     let families = if expressions.is_empty() {

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use crate::access::Caller;
 use crate::model::trace::TraceId;
 use crate::model::trace_query::TraceSearch;
+use crate::service::Pill;
 use crate::ui::UiState;
 use crate::ui::address::Address;
 use crate::ui::pages::traces::form::Form;
@@ -71,7 +72,11 @@ pub(crate) async fn page(
     };
     let mut names: Vec<String> = operations.into_iter().map(|operation| operation.name).collect();
     names.dedup();
-    let found = match form.condition(&services) {
+    let scope = &shell.range.scope;
+    let condition = form.condition(&services).and_then(|condition| {
+        Pill::scope_spans(condition, scope).map_err(|error| error.message().to_owned())
+    });
+    let found = match condition {
         Ok(condition) => {
             let search = TraceSearch { range, condition, limit: LOOKED_AT };
             let found = traces.search(&caller, search).await;

@@ -7,7 +7,7 @@ use crate::model::log_filter::{FilterValue, LogField, LogFilter};
 use crate::model::log_query::{Direction, LogSearch, LogSelect};
 use crate::model::trace::{StatusCode, Trace};
 use crate::model::trace_query::{SpanCondition, TraceSearch};
-use crate::service::{Target, TargetHealth};
+use crate::service::{LogsService, Pill, Target, TargetHealth};
 use crate::ui::UiState;
 use crate::ui::address::Address;
 use crate::ui::format;
@@ -90,6 +90,7 @@ pub(crate) async fn errors(
     caller: &Caller,
     range: &Range,
 ) -> Result<Vec<ErrorLog>, String> {
+    let scope = LogsService::view_filter("", std::iter::empty(), &range.scope).map_err(words)?;
     let is = |severity: Severity| {
         let word = FilterValue::Str(severity.word().to_owned());
         LogFilter::Equals(LogField::Severity, word)
@@ -98,7 +99,10 @@ pub(crate) async fn errors(
         select: LogSelect {
             indices: Vec::new(),
             range: range.ns(),
-            filter: LogFilter::Or(vec![is(Severity::ERROR), is(Severity::FATAL)]),
+            filter: LogFilter::And(vec![
+                LogFilter::Or(vec![is(Severity::ERROR), is(Severity::FATAL)]),
+                scope,
+            ]),
         },
         direction: Direction::Backward,
         after: None,
@@ -122,7 +126,8 @@ pub(crate) async fn slow_traces(
     range: &Range,
     address: &Address,
 ) -> Result<(Vec<SlowTrace>, Vec<String>), String> {
-    let search = TraceSearch { range: range.ns(), condition: SpanCondition::All, limit: LOOKED_AT };
+    let condition = Pill::scope_spans(SpanCondition::All, &range.scope).map_err(words)?;
+    let search = TraceSearch { range: range.ns(), condition, limit: LOOKED_AT };
     let found = state.services.traces.search(caller, search).await.map_err(words)?;
     let services = state.services.traces.services(caller, range.ns()).await.map_err(words)?;
     let mut traces: Vec<(i64, &Trace)> =

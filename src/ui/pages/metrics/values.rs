@@ -1,10 +1,11 @@
 //! The value of one expression at one instant, as rows.
 
 use crate::access::Caller;
+use crate::base::error::Result;
 use crate::model::answer::{SampleValue, Value};
 use crate::model::labels::Labels;
 use crate::model::time::TimestampMs;
-use crate::service::{Expression, InstantQuery};
+use crate::service::{Expression, InstantQuery, Pill};
 use crate::ui::UiState;
 use crate::ui::format;
 
@@ -26,7 +27,13 @@ pub(crate) struct Values {
 }
 
 /// Computes `text` at `time`.
-pub(crate) async fn of(state: &UiState, caller: &Caller, text: &str, time: TimestampMs) -> Values {
+pub(crate) async fn of(
+    state: &UiState,
+    caller: &Caller,
+    text: &str,
+    scope: &str,
+    time: TimestampMs,
+) -> Values {
     let mut values = Values {
         text: text.to_owned(),
         rows: Vec::new(),
@@ -37,7 +44,7 @@ pub(crate) async fn of(state: &UiState, caller: &Caller, text: &str, time: Times
     if text.starts_with('~') {
         return values;
     }
-    let expression = match Expression::parse(text) {
+    let expression = match within(text, scope) {
         Ok(expression) => expression,
         Err(error) => {
             values.fault = error.message().to_owned();
@@ -55,6 +62,15 @@ pub(crate) async fn of(state: &UiState, caller: &Caller, text: &str, time: Times
         Err(error) => values.fault = error.message().to_owned(),
     }
     values
+}
+
+/// Reads an expression and restricts it to the scope.
+fn within(text: &str, scope: &str) -> Result<Expression> {
+    let expression = Expression::parse(text)?;
+    let pairs = Pill::parse_scope(scope)?;
+    let pairs: Vec<(&str, &str, bool)> =
+        pairs.iter().map(|pair| (pair.key.as_str(), pair.value.as_str(), pair.not)).collect();
+    expression.scoped(&pairs)
 }
 
 fn rows(value: Value, text: &str) -> Vec<(String, String)> {

@@ -203,16 +203,22 @@ function sameTexts(rows: readonly Row[], state: Pairs): boolean {
 
 async function answer(expression: string, times: Grid, shift: number, kind: "instant" | "range", [now, before]: [Asker, Asker]): Promise<Outcome> {
   const begin = performance.now();
+  const scope = first(pairs.peek(), "scope");
+  let query = expression;
   const address = (offset: number) =>
     kind === "instant"
-      ? `/api/v1/query?${new URLSearchParams({ query: expression, time: String(times.end) })}`
+      ? `/api/v1/query?${new URLSearchParams({ query, time: String(times.end) })}`
       : `/api/v1/query_range?${new URLSearchParams({
-          query: expression,
+          query,
           start: String(times.start - offset),
           end: String(times.end - offset),
           step: String(times.step),
         })}`;
   try {
+    if (scope) {
+      const scoped = await now.ask<{ query: string }>(`/api/x/metrics/scoped?${new URLSearchParams({ q: expression, scope })}`);
+      query = scoped?.query ?? expression;
+    }
     const [found, past] = await Promise.all([
       now.ask<Answer>(address(0)),
       shift > 0 && kind === "range" ? before.ask<Answer>(address(shift)) : undefined,
