@@ -15,6 +15,7 @@ mod metrics;
 mod logs;
 mod view;
 mod traces;
+mod red;
 mod status;
 mod make;
 mod rules;
@@ -30,6 +31,7 @@ pub use limits::QueryLimits;
 pub use logs::LogsService;
 pub use make::MakeService;
 pub use metrics::{InstantQuery, MetricsService, RangeQuery};
+pub use red::{Red, RedAnswer, RedStep};
 pub use rules::{
     ActiveAlert, AlertState, GroupStatus, NoRules, RuleFilter, RuleHealth, RuleKind, RulePage,
     RuleQuery, RuleSource, RuleStatus, RulesService,

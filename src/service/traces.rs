@@ -7,9 +7,13 @@ use crate::base::error::Result;
 use crate::model::cut::Cut;
 use crate::model::time::{TimeRange, TimestampNs};
 use crate::model::trace::{Trace, TraceId};
-use crate::model::trace_query::{Dependency, Operation, TraceSearch};
+use crate::model::trace_query::{Dependency, Operation, SpanCondition, TraceSearch};
 use crate::service::desk::Desk;
+use crate::service::red::{self, RedAnswer};
 use crate::storage::trace_store::TraceStore;
+
+/// Traces from which rates and durations are computed.
+const LOOKED_AT: usize = 5_000;
 
 /// Finds traces.
 #[derive(Clone)]
@@ -60,6 +64,44 @@ impl TracesService {
         let (store, service) = (Arc::clone(&self.store), service.to_owned());
         let work = async move { store.operations(&service, range).await };
         self.desk.read(caller, "traces.operations", work).await
+    }
+
+    /// Returns rate, errors and durations of every service with requests in `range`, from its
+    /// newest traces; each over `steps` even steps of time.
+    pub async fn red(
+        &self,
+        caller: &Caller,
+        range: TimeRange<TimestampNs>,
+        steps: usize,
+    ) -> Result<RedAnswer> {
+        let found = self.newest(caller, range, SpanCondition::All).await?;
+        let cut = found.items.len() >= LOOKED_AT;
+        Ok(red::compute(&found.items, range, cut, steps, |span| Some(span.service_name())))
+    }
+
+    /// The same of every operation of one service.
+    pub async fn red_of(
+        &self,
+        caller: &Caller,
+        service: &str,
+        range: TimeRange<TimestampNs>,
+        steps: usize,
+    ) -> Result<RedAnswer> {
+        let condition = SpanCondition::Service(service.to_owned());
+        let found = self.newest(caller, range, condition).await?;
+        let cut = found.items.len() >= LOOKED_AT;
+        Ok(red::compute(&found.items, range, cut, steps, |span| {
+            (span.service_name() == service).then_some(span.name.as_str())
+        }))
+    }
+
+    async fn newest(
+        &self,
+        caller: &Caller,
+        range: TimeRange<TimestampNs>,
+        condition: SpanCondition,
+    ) -> Result<Cut<Trace>> {
+        self.search(caller, TraceSearch { range, condition, limit: LOOKED_AT }).await
     }
 
     /// Returns who called whom in `range`.

@@ -25,6 +25,15 @@ const OBSERVE: [NavPage; 4] = [
     NavPage { key: "traces", title: "Traces", path: "/ui/traces" },
 ];
 const WATCH: [NavPage; 1] = [NavPage { key: "alerts", title: "Alerts", path: "/ui/alerts" }];
+const NAV: [(&str, &[NavPage]); 1] = [(
+    "Observe",
+    &[
+        NavPage { key: "home", title: "Home", path: "/ui/" },
+        NavPage { key: "services", title: "Services", path: "/ui/services" },
+        NavPage { key: "metrics", title: "Metrics", path: "/ui/metrics" },
+        NavPage { key: "traces", title: "Traces", path: "/ui/traces" },
+    ],
+)];
 
 /// A page's name and what it offers.
 #[derive(Debug, Clone, Copy)]

@@ -6,6 +6,8 @@ mod logs;
 mod traces;
 mod trace;
 mod alerts;
+mod services;
+mod service;
 mod design;
 mod licences;
 
@@ -21,6 +23,8 @@ pub(crate) fn routes() -> Router<UiState> {
         .route("/ui/", get(home::page))
         .route("/ui/metrics", get(metrics::page))
         .route("/ui/logs", get(logs::page))
+        .route("/ui/services", get(services::page))
+        .route("/ui/services/{name}", get(service::page))
         .route("/ui/traces", get(traces::page))
         .route("/ui/traces/{id}", get(trace::page))
         .route("/ui/alerts", get(alerts::page))
