@@ -6,11 +6,12 @@ use std::time::Duration;
 use crate::alerting::{Alerting, AlertingConfig};
 use crate::base::clock::SharedClock;
 use crate::ingest::recording::Recording;
-use crate::ingest::{Ingest, IngestLimits, Stores};
+use crate::ingest::{Door, Ingest, IngestLimits, Stores};
 use crate::model::batch::{LogBatch, LogOp, MetricBatch};
 use crate::model::labels::Labels;
 use crate::model::log::LogRecord;
 use crate::model::time::TimestampMs;
+use crate::model::trace::Span;
 use crate::service::limits::QueryLimits;
 use crate::service::rules::{
     ActiveAlert, AlertState, GroupStatus, RuleHealth, RuleKind, RuleSource, RuleStatus,
@@ -79,6 +80,12 @@ impl InMemory {
         let ops = vec![LogOp::Put { record: Box::new(record), replace: false }];
         let receipt = self.logs.append(LogBatch { ops }).await.unwrap();
         assert_eq!(receipt.receipt.rejected, Vec::new());
+    }
+
+    /// Writes spans as a client would.
+    pub(crate) async fn store_spans(&self, spans: Vec<Span>) {
+        let receipt = self.ingest.traces(Door::OtlpHttp, SpanBatch { spans }).await;
+        assert!(receipt.is_ok_and(|receipt| receipt.rejected.is_empty()), "spans were refused");
     }
 
     /// Stores metrics that must all be taken.

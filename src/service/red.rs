@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::model::time::{TimeRange, TimestampNs};
-use crate::model::trace::{Span, SpanKind, StatusCode, Trace};
+use crate::model::trace::{Span, SpanId, SpanKind, StatusCode, Trace};
 
 /// What is known of the requests that a service, or one of its operations, answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,10 +58,18 @@ struct Gathered {
     steps: Vec<(Vec<i64>, u64)>,
 }
 
-/// Whether a span is a request that its service answered: from outside, from a queue, or the first
-/// of its trace.
-fn is_answered(span: &Span) -> bool {
-    matches!(span.kind, SpanKind::Server | SpanKind::Consumer) || span.parent_span_id.is_none()
+/// The spans of a trace that are requests which their service answered: by their kind, as the
+/// first of the trace, or because another service's span is the parent.
+fn answered(trace: &Trace) -> impl Iterator<Item = &Span> {
+    let services: HashMap<SpanId, &str> =
+        trace.spans.iter().map(|span| (span.span_id, span.service_name())).collect();
+    trace.spans.iter().filter(move |span| {
+        let by_kind = matches!(span.kind, SpanKind::Server | SpanKind::Consumer);
+        by_kind
+            || span.parent_span_id.is_none_or(|parent| {
+                services.get(&parent).is_some_and(|service| *service != span.service_name())
+            })
+    })
 }
 
 /// Computes [`Red`] by `name_of`, which may leave a span out, in `steps` steps. `cut` tells that
@@ -80,7 +88,7 @@ pub(crate) fn compute(
     let covered = TimeRange::new(start, range.end);
     let length = (covered.end.0.saturating_sub(covered.start.0)).max(1);
     let mut gathered: HashMap<&str, Gathered> = HashMap::new();
-    for span in traces.iter().flat_map(|trace| &trace.spans).filter(|span| is_answered(span)) {
+    for span in traces.iter().flat_map(answered) {
         let Some(name) = name_of(span) else { continue };
         let since = span.start.0.saturating_sub(covered.start.0);
         if since < 0 || since > length {
@@ -135,7 +143,7 @@ mod tests {
 
     use super::*;
     use crate::model::resource::{Attributes, Resource};
-    use crate::model::trace::{SpanId, Status, TraceId};
+    use crate::model::trace::{Status, TraceId};
 
     fn trace(id: u8, start: i64, length: i64, failed: bool) -> Trace {
         let span = |span: u8, kind, name: &str| Span {

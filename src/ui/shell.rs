@@ -18,22 +18,14 @@ struct NavPage {
 
 /// The navigation in its groups.
 const NAV: [(&str, &[NavPage]); 2] = [("Observe", &OBSERVE), ("Watch", &WATCH)];
-const OBSERVE: [NavPage; 4] = [
+const OBSERVE: [NavPage; 5] = [
     NavPage { key: "home", title: "Home", path: "/ui/" },
+    NavPage { key: "services", title: "Services", path: "/ui/services" },
     NavPage { key: "metrics", title: "Metrics", path: "/ui/metrics" },
     NavPage { key: "logs", title: "Logs", path: "/ui/logs" },
     NavPage { key: "traces", title: "Traces", path: "/ui/traces" },
 ];
 const WATCH: [NavPage; 1] = [NavPage { key: "alerts", title: "Alerts", path: "/ui/alerts" }];
-const NAV: [(&str, &[NavPage]); 1] = [(
-    "Observe",
-    &[
-        NavPage { key: "home", title: "Home", path: "/ui/" },
-        NavPage { key: "services", title: "Services", path: "/ui/services" },
-        NavPage { key: "metrics", title: "Metrics", path: "/ui/metrics" },
-        NavPage { key: "traces", title: "Traces", path: "/ui/traces" },
-    ],
-)];
 
 /// A page's name and what it offers.
 #[derive(Debug, Clone, Copy)]

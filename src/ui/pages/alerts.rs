@@ -148,7 +148,7 @@ pub(crate) fn tabs(groups: &[GroupStatus], address: &Address, current: &str) -> 
         RuleKind::Alerting { alerts, .. } => alerts.len(),
         RuleKind::Recording => 0,
     });
-    let firing = rules.clone().any(|rule| rule.state() == AlertState::Firing);
+    let firing = rules.clone().any(|rule| rule.state() == Some(AlertState::Firing));
     let failing = rules.clone().any(|rule| rule.health == RuleHealth::Err);
     let tab = |title: &str, path: &str, count: usize, bad: bool| Tab {
         choice: Choice {

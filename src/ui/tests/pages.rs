@@ -8,7 +8,6 @@ use tower::ServiceExt;
 
 use crate::access::{Caller, Scope, Scopes};
 use crate::base::clock::ManualClock;
-use crate::ingest::Ingest;
 use crate::model::log::LogRecord;
 use crate::model::time::TimestampNs;
 use crate::service::NoTargets;
@@ -21,8 +20,7 @@ pub(crate) const NOON_MS: i64 = 1_795_435_200_000;
 /// The pages for one caller.
 pub(crate) struct Pages {
     router: Router,
-    pub(crate) ingest: Ingest,
-    memory: InMemory,
+    pub(crate) memory: InMemory,
 }
 
 /// An answer, taken apart.
@@ -42,7 +40,7 @@ impl Pages {
         let memory = InMemory::whole(clock.clone(), Arc::new(NoTargets));
         let state = UiState::new(memory.services.clone(), clock, None);
         let router = routes(state).layer(Extension(caller));
-        Pages { router, ingest: memory.ingest.clone(), memory }
+        Pages { router, memory }
     }
 
     pub(crate) async fn get(&self, address: &str, headers: &[(&str, &str)]) -> Shown {

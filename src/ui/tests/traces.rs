@@ -1,7 +1,5 @@
 use std::sync::Arc;
 
-use crate::ingest::Door;
-use crate::model::batch::SpanBatch;
 use crate::model::resource::{Attributes, Resource};
 use crate::model::time::TimestampNs;
 use crate::model::trace::{Span, SpanId, SpanKind, Status, StatusCode, TraceId};
@@ -43,7 +41,7 @@ async fn with_traces() -> Pages {
         span(2, 4, 0, "shop", 2),
         span(3, 5, 0, "belvedere", 1),
     ];
-    pages.ingest.traces(Door::OtlpHttp, SpanBatch { spans }).await.unwrap();
+    pages.memory.store_spans(spans).await;
     pages
 }
 

@@ -116,7 +116,7 @@ impl RuleRow {
             severity: severity.to_owned(),
             severity_class: card::severity_class(severity),
             alerting,
-            state: rule.state(),
+            state: rule.state().unwrap_or(AlertState::Inactive),
             active,
             health: rule.health,
             error: rule.last_error.clone(),
@@ -138,7 +138,7 @@ fn admitted(rule: &RuleStatus, address: &Address) -> bool {
     let wanted = address.get("find").to_lowercase();
     let found = [&rule.name, &rule.query].iter().any(|text| text.to_lowercase().contains(&wanted));
     is("kind", kind)
-        && is("state", rule.state().as_str())
+        && is("state", rule.state().map_or("unknown", AlertState::as_str))
         && is("health", rule.health.as_str())
         && found
 }
