@@ -17,10 +17,10 @@ use appliance::{Appliance, start};
 use serde_json::Value;
 use sinks::{Inbox, Reply, free_port};
 
-/// Groups do not wait, and are looked at every second.
+/// Groups do not wait, and are looked at every second; no alert comes but ours.
 fn config(receiver: &str) -> String {
     format!(
-        "alertmanager:\n  route: {{receiver: team, group_by: [alertname], group_wait: 0s, \
+        "rule_packs: []\nalertmanager:\n  route: {{receiver: team, group_by: [alertname], group_wait: 0s, \
          group_interval: 1s, repeat_interval: 1h}}\n  receivers:\n    - name: team\n{receiver}"
     )
 }
@@ -71,7 +71,8 @@ fn firing_and_resolved_arrive_once_each_although_receivers_were_down_and_the_pro
         "      webhook_configs: [{{url: 'http://127.0.0.1:{web_port}/hook'}}]\n      slack_configs: \
          [{{api_url: 'http://127.0.0.1:{web_port}/slack', channel: '#ops', send_resolved: true}}]\n      \
          email_configs: [{{to: 'ann@example.org, bob@example.org', from: 'alerts@example.org', \
-         smarthost: '127.0.0.1:{mail_port}', require_tls: false, send_resolved: true}}]\n"
+         smarthost: '127.0.0.1:{mail_port}', require_tls: false, send_resolved: true, \
+         auth_username: ann, auth_password: hush}}]\n"
     ));
     let first = start(folder.path(), &config);
     post(&first, &alert("Down", FIRING));
@@ -127,6 +128,8 @@ fn check(web: &Inbox, mail: &Inbox) {
     assert!(mails[0].contains("Subject: FIRING (1): Down"), "{}", mails[0]);
     assert!(mails[1].contains("Subject: RESOLVED: Down"), "{}", mails[1]);
     assert!(mails[0].contains("multipart/alternative"));
+    // "\0ann\0hush" in base64.
+    assert!(mails[0].starts_with("AUTH PLAIN AGFubgBodXNo"), "{}", mails[0]);
 }
 
 #[test]
@@ -171,11 +174,11 @@ fn a_rule_that_becomes_true_and_false_again_tells_both() {
     let web = sinks::http(port, []);
     let appliance = start(folder.path(), &config);
     measure(&appliance, 70.0);
-    let fired = body(&web.wait("/hook ", 1)[0]);
+    let fired = body(&web.wait("\"Hot\"", 1)[0]);
     assert_eq!(fired["status"], "firing");
     assert_eq!(fired["commonAnnotations"]["summary"], "at 70");
     measure(&appliance, 20.0);
-    let ended = body(&web.wait("/hook ", 2)[1]);
+    let ended = body(&web.wait("\"Hot\"", 2)[1]);
     assert_eq!(ended["status"], "resolved");
     assert_eq!(ended["commonLabels"]["alertname"], "Hot");
 }

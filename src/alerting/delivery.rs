@@ -97,7 +97,7 @@ impl Alerting {
     async fn try_once(&self, queued: Queued) -> Tried {
         let begin = self.0.clock.now_ns();
         let key = (queued.message.receiver.clone(), queued.message.integration.clone());
-        let outcome = match self.0.notifiers.get(&key).map(Arc::clone) {
+        let outcome = match self.0.wiring().notifiers.get(&key).map(Arc::clone) {
             None => Err(Error::not_found("the configuration no longer knows this receiver")),
             Some(notifier) => {
                 let delivery = Delivery {
@@ -128,7 +128,7 @@ impl Alerting {
             Err(error) => Err(error),
         };
         match settled {
-            Ok(settlement) => self.apply(&mut state, tried, settlement),
+            Ok(settlement) => self.conclude(&mut state, tried, settlement),
             // The message stays in the store; what it brought is remembered by this life at least.
             Err(error) => {
                 tracing::error!(%error, id, "the end of a delivery cannot be stored");
@@ -171,7 +171,8 @@ impl Alerting {
         Ok(Settlement { ops, receipt: Some(receipt), retry: None })
     }
 
-    fn apply(&self, state: &mut State, tried: Tried, settlement: Settlement) {
+    /// Takes over what a try changed, once it is stored.
+    fn conclude(&self, state: &mut State, tried: Tried, settlement: Settlement) {
         let kind = kind_of(&tried.queued.message.integration);
         let integration = KeyValue::new("integration", kind);
         let Settlement { receipt, retry, .. } = settlement;
@@ -212,10 +213,10 @@ impl Alerting {
             None => state.told.forget(&queued.lane),
         }
         let now = self.now();
+        let wiring = self.0.wiring();
         let ended = queued.message.alerts.iter().filter(|alert| alert.resolved);
         for alert in ended {
-            let route = &self.0.config.route;
-            state.groups.put_back(route, alert.fingerprint, &alert.alert, now);
+            state.groups.put_back(&wiring.config.route, alert.fingerprint, &alert.alert, now);
         }
     }
 }

@@ -101,19 +101,21 @@ impl Shared {
             }
         }
         self.instruments.pending.record(state.outbox.len() as f64, &[]);
+        let wiring = self.wiring();
         for place in places {
             let Some(group) = state.groups.get(place).cloned() else { continue };
             let told = &state.told;
-            let owed = |alert| pipeline::is_owed(&self.config, told, &group, alert);
+            let owed = |alert| pipeline::is_owed(&wiring.config, told, &group, alert);
             state.groups.looked_at(place, now, owed);
         }
         Ok(())
     }
 
     fn decisions(&self, state: &State, places: &[GroupPlace], now: TimestampMs) -> Vec<Decision> {
-        let inhibitors = Inhibitors::new(&self.config.inhibit_rules, state.alerts.iter(), now);
+        let wiring = self.wiring();
+        let inhibitors = Inhibitors::new(&wiring.config.inhibit_rules, state.alerts.iter(), now);
         let pipeline = Pipeline {
-            config: &self.config,
+            config: &wiring.config,
             inhibitors: &inhibitors,
             silences: &state.silences,
             told: &state.told,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use opentelemetry::metrics::{Counter, Gauge};
+use parking_lot::RwLock;
 use tokio::sync::{Mutex, Notify};
 
 use crate::alerting::book::{AlertBook, Known};
@@ -41,8 +42,9 @@ pub struct AlertingParts {
 }
 
 pub(crate) struct Shared {
-    pub(crate) config: Arc<AlertingConfig>,
-    pub(crate) notifiers: Notifiers,
+    /// Changes only while `state` is held.
+    wiring: RwLock<Arc<Wiring>>,
+    external_url: String,
     pub(crate) store: Arc<dyn StateStore>,
     pub(crate) clock: SharedClock,
     /// Held while a change is decided, stored and applied, so that changes happen one by one.
@@ -52,6 +54,12 @@ pub(crate) struct Shared {
     /// Wakes the deliveries.
     pub(crate) new_messages: Notify,
     pub(crate) instruments: Instruments,
+}
+
+/// What the configuration says, ready to be used.
+pub(crate) struct Wiring {
+    pub(crate) config: AlertingConfig,
+    pub(crate) notifiers: Notifiers,
 }
 
 #[derive(Default)]
@@ -100,7 +108,7 @@ impl Alerting {
     }
 
     fn with(parts: AlertingParts, notifiers: Notifiers, state: State) -> Self {
-        let AlertingParts { config, store, clock, .. } = parts;
+        let AlertingParts { config, store, clock, external_url } = parts;
         let instruments = Instruments {
             received: instruments::counter(
                 names::ALERTS_RECEIVED,
@@ -117,8 +125,8 @@ impl Alerting {
             pending: instruments::gauge(names::NOTIFICATIONS_PENDING, "Messages on their way."),
         };
         Alerting(Arc::new(Shared {
-            config: Arc::new(config),
-            notifiers,
+            wiring: RwLock::new(Arc::new(Wiring { config, notifiers })),
+            external_url,
             store,
             clock,
             state: Mutex::new(state),
@@ -135,9 +143,33 @@ impl Alerting {
         tasks.spawn("alert deliveries", self.clone().deliver_until(tasks.stop_token()));
     }
 
-    /// Returns the configuration.
-    pub fn config(&self) -> &AlertingConfig {
-        &self.0.config
+    /// Goes on with another configuration: alerts are grouped anew, and nobody is told again of what
+    /// was told before under the same group and receiver.
+    ///
+    /// # Errors
+    /// Those of [`Alerting::open`] for the receivers; nothing changed then.
+    pub async fn apply(&self, config: AlertingConfig) -> Result<()> {
+        let notifiers = receivers::all(&config, &self.0.external_url)?;
+        self.rewire(Wiring { config, notifiers }).await;
+        Ok(())
+    }
+
+    pub(crate) async fn rewire(&self, wiring: Wiring) {
+        let now = self.now();
+        let mut state = self.0.state.lock().await;
+        let State { alerts, groups, .. } = &mut *state;
+        *groups = Groups::default();
+        for (fingerprint, alert) in alerts.iter() {
+            groups.insert(&wiring.config.route, fingerprint, alert, now);
+        }
+        *self.0.wiring.write() = Arc::new(wiring);
+        drop(state);
+        self.0.new_alerts.notify_one();
+    }
+
+    /// Returns the configuration as text without secrets.
+    pub fn configuration(&self) -> String {
+        self.0.wiring().config.original.clone()
     }
 
     pub(crate) fn now(&self) -> TimestampMs {
@@ -146,6 +178,11 @@ impl Alerting {
 }
 
 impl Shared {
+    /// Returns what the configuration says now.
+    pub(crate) fn wiring(&self) -> Arc<Wiring> {
+        Arc::clone(&self.wiring.read())
+    }
+
     /// Stores changes, whole or not at all.
     pub(crate) async fn commit(&self, ops: Vec<StateOp>) -> Result<()> {
         if ops.is_empty() {

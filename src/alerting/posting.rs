@@ -95,9 +95,10 @@ impl Alerting {
         let now = self.now();
         let (mut refused, mut ops, mut taken) = (Vec::new(), Vec::new(), Vec::new());
         let mut state = self.0.state.lock().await;
+        let wiring = self.0.wiring();
         let mut room = MAX_ALERTS.saturating_sub(state.alerts.len());
         for one in posted {
-            let known = match one.known(now, self.0.config.resolve_timeout) {
+            let known = match one.known(now, wiring.config.resolve_timeout) {
                 Ok(known) => known,
                 Err(why) => {
                     refused.push(why);
@@ -123,7 +124,7 @@ impl Alerting {
         count("refused", refused.len());
         let State { alerts, groups, .. } = &mut *state;
         for (fingerprint, known) in taken {
-            groups.insert(&self.0.config.route, fingerprint, &known.alert, now);
+            groups.insert(&wiring.config.route, fingerprint, &known.alert, now);
             alerts.keep(fingerprint, known);
         }
         drop(state);
@@ -170,7 +171,8 @@ impl Alerting {
     pub(crate) async fn tidy(&self) -> Result<()> {
         let now = self.now();
         let mut state = self.0.state.lock().await;
-        let route = &self.0.config.route;
+        let wiring = self.0.wiring();
+        let route = &wiring.config.route;
         let over = state.alerts.iter().filter(|(fingerprint, alert)| {
             alert.is_resolved_at(now) && !state.groups.hold(route, *fingerprint, &alert.labels)
         });

@@ -180,7 +180,8 @@ impl Alerting {
 
     /// Returns the names of everybody who can be told, in the order of the configuration.
     pub fn receivers(&self) -> Vec<String> {
-        self.0.config.receivers.iter().map(|receiver| receiver.name.clone()).collect()
+        let wiring = self.0.wiring();
+        wiring.config.receivers.iter().map(|receiver| receiver.name.clone()).collect()
     }
 
     /// Returns the latest receipts, newest first, at most `limit`.
@@ -195,10 +196,11 @@ impl Alerting {
 
     fn with_pipeline<T>(&self, state: &State, ask: impl FnOnce(&Pipeline<'_>) -> T) -> T {
         let now = self.now();
-        let rules = &self.0.config.inhibit_rules;
+        let wiring = self.0.wiring();
+        let rules = &wiring.config.inhibit_rules;
         let inhibitors = Inhibitors::new(rules, state.alerts.iter(), now);
         ask(&Pipeline {
-            config: &self.0.config,
+            config: &wiring.config,
             inhibitors: &inhibitors,
             silences: &state.silences,
             told: &state.told,

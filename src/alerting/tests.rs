@@ -177,14 +177,11 @@ impl House {
     }
 }
 
-async fn open(
-    config: &str,
-    clock: &Arc<ManualClock>,
-    store: &Arc<MemoryStateStore>,
+fn recorders(
+    config: &AlertingConfig,
     taken: &Arc<Mutex<Vec<String>>>,
     answers: &Answers,
-) -> Alerting {
-    let config = read(config);
+) -> Notifiers {
     let mut notifiers = Notifiers::new();
     for receiver in &config.receivers {
         for integration in &receiver.integrations {
@@ -193,6 +190,18 @@ async fn open(
             notifiers.insert((receiver.name.clone(), integration.name.clone()), recorder);
         }
     }
+    notifiers
+}
+
+async fn open(
+    config: &str,
+    clock: &Arc<ManualClock>,
+    store: &Arc<MemoryStateStore>,
+    taken: &Arc<Mutex<Vec<String>>>,
+    answers: &Answers,
+) -> Alerting {
+    let config = read(config);
+    let notifiers = recorders(&config, taken, answers);
     let parts = AlertingParts {
         config,
         store: store.clone(),

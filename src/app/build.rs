@@ -46,6 +46,7 @@ pub struct App {
     pub(crate) scraper: Scraper,
     pub(crate) ingest: Ingest,
     pub(crate) ruler: Ruler,
+    pub(crate) alerting: Alerting,
     /// What runs by itself: scrapes, rules, host metrics, upkeep.
     pub(crate) timers: TaskGroup,
     /// Listeners and their connections.
@@ -131,6 +132,7 @@ impl App {
             scraper,
             ingest,
             ruler,
+            alerting,
             timers,
             servers,
             own,

@@ -34,11 +34,11 @@ impl App {
             tokio::select! {
                 order = signals.next() => match order {
                     Order::Stop => break,
-                    Order::Reload => drop(self.reload(&reload)),
+                    Order::Reload => drop(self.reload(&reload).await),
                 },
                 answer = next_request(&mut requests) => {
                     // The asker may have gone away meanwhile.
-                    let _ = answer.send(self.reload(&reload));
+                    let _ = answer.send(self.reload(&reload).await);
                 }
             }
         }
@@ -57,9 +57,16 @@ impl App {
         }
     }
 
-    /// Applies what can change while running: scrape targets and rules.
-    fn reload(&self, reload: &Reload) -> std::result::Result<(), String> {
-        match reload() {
+    /// Applies what can change while running: receivers, scrape targets and rules.
+    async fn reload(&self, reload: &Reload) -> std::result::Result<(), String> {
+        let loaded = match reload() {
+            Ok(config) => {
+                let applied = self.alerting.apply(config.alerting.clone()).await;
+                applied.map(|()| config).map_err(|error| error.to_string())
+            }
+            Err(why) => Err(why),
+        };
+        match loaded {
             Ok(config) => {
                 self.scraper.apply(&config.scrape);
                 self.ruler.apply(&config.rules.groups);
@@ -67,7 +74,7 @@ impl App {
                 tracing::info!(
                     targets,
                     groups,
-                    "reloaded targets and rules; the rest needs a restart"
+                    "reloaded targets, rules and receivers; the rest needs a restart"
                 );
                 Ok(())
             }

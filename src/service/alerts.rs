@@ -130,7 +130,7 @@ impl AlertsService {
     /// Without the scope `read`.
     pub fn configuration(&self, caller: &Caller) -> Result<String> {
         caller.require(Scope::Read)?;
-        Ok(self.alerting.config().original.clone())
+        Ok(self.alerting.configuration())
     }
 
     /// Returns what is on its way and at most `limit` receipts of what ended.

@@ -100,7 +100,7 @@ fn request(stream: &TcpStream) -> Option<(String, String)> {
     Some((path, String::from_utf8_lossy(&body).into_owned()))
 }
 
-/// Takes mail; each is remembered as its recipients and its text.
+/// Takes mail; each is remembered as its login, its recipients and its text.
 pub fn smtp(port: u16) -> Inbox {
     let inbox = Inbox::default();
     let taken = inbox.clone();
@@ -117,7 +117,7 @@ pub fn smtp(port: u16) -> Inbox {
 fn mail(stream: &TcpStream, taken: &Inbox) -> Option<()> {
     let say = |line: &str| (&*stream).write_all(format!("{line}\r\n").as_bytes()).ok();
     let mut reader = BufReader::new(stream);
-    let mut recipients = Vec::new();
+    let (mut logins, mut recipients) = (Vec::new(), Vec::new());
     say("220 sink ESMTP")?;
     loop {
         let mut line = String::new();
@@ -126,7 +126,11 @@ fn mail(stream: &TcpStream, taken: &Inbox) -> Option<()> {
         }
         let command = line.trim_end().to_owned();
         match command.split([' ', ':']).next()?.to_uppercase().as_str() {
-            "EHLO" => say("250-sink\r\n250 8BITMIME")?,
+            "EHLO" => say("250-sink\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME")?,
+            "AUTH" => {
+                logins.push(command);
+                say("235 welcome")?;
+            }
             "RCPT" => {
                 recipients.push(command);
                 say("250 ok")?;
@@ -142,7 +146,8 @@ fn mail(stream: &TcpStream, taken: &Inbox) -> Option<()> {
                     }
                     text.push_str(&line);
                 }
-                let whole = format!("{}\n{text}", recipients.join(" "));
+                let envelope = [logins.join(" "), recipients.join(" ")].join("\n");
+                let whole = format!("{envelope}\n{text}");
                 taken.0.lock().unwrap().push(whole);
                 say("250 taken")?;
             }

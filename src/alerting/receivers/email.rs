@@ -129,11 +129,7 @@ fn refused(error: &lettre::transport::smtp::Error) -> Error {
     } else {
         ErrorKind::Unavailable
     };
-    let mut text = error.to_string();
-    if let Some(cause) = std::error::Error::source(error) {
-        text = format!("{text}: {cause}");
-    }
-    Error::new(kind, format!("the relay did not take the mail: {text}"))
+    Error::new(kind, format!("the relay did not take the mail: {error}"))
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::House;
+use super::{House, read, recorders};
+use crate::alerting::hub::Wiring;
 use crate::alerting::matchers;
 use crate::alerting::silences::SilenceRequest;
 use crate::base::error::{Error, ErrorKind};
@@ -84,6 +85,25 @@ async fn a_receiver_that_left_the_configuration_leaves_a_receipt_and_no_message(
     let receipt = house.alerting.receipts(1).await.remove(0);
     assert_eq!(receipt.outcome, DeliveryOutcome::Failed);
     assert!(house.alerting.pending().await.is_empty());
+}
+
+#[tokio::test]
+async fn another_configuration_groups_anew_and_repeats_nothing_that_was_told() {
+    let house = House::new().await;
+    house.fire("alertname=A job=x").await;
+    house.fire("alertname=B job=x").await;
+    assert_eq!(house.pass_seconds(60).await, ["team: +A +B"]);
+    let same = read(super::CONFIG);
+    let notifiers = recorders(&same, &house.taken, &house.answers);
+    house.alerting.rewire(Wiring { config: same, notifiers }).await;
+    assert_eq!(house.pass_seconds(60).await, Vec::<String>::new());
+    let other = read(
+        "route: {receiver: new, group_by: [alertname]}\nreceivers:\n  - name: new\n    \
+         webhook_configs: [{url: 'http://h/'}]\n",
+    );
+    let notifiers = recorders(&other, &house.taken, &house.answers);
+    house.alerting.rewire(Wiring { config: other, notifiers }).await;
+    assert_eq!(house.pass_seconds(60).await, ["new: +A", "new: +B"]);
 }
 
 #[tokio::test]
