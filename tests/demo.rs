@@ -18,7 +18,7 @@ fn a_demo_has_every_signal_and_agents_at_work_within_a_minute_and_leaves_nothing
     let folder = tempfile::tempdir().unwrap();
     let demo = start_demo(folder.path());
     let query = |query: &str| demo.ask("GET", &format!("/api/v1/query?query={query}"), "");
-    let wanted: [(&str, &dyn Fn() -> bool); 6] = [
+    let wanted: [(&str, &dyn Fn() -> bool); 7] = [
         ("metrics", &|| query("orders_total").contains("placed")),
         ("logs", &|| {
             let found = demo.ask("GET", "/_search?q=service.name:checkout+AND+severity:error", "");
@@ -32,6 +32,7 @@ fn a_demo_has_every_signal_and_agents_at_work_within_a_minute_and_leaves_nothing
             ["CheckoutHighErrorRate", "SlowCheckout"].iter().all(|name| alerts.contains(name))
                 && alerts.matches("\"firing\"").count() >= 2
         }),
+        ("delivered messages", &|| query("belvedere_notifications_total").contains("webhook")),
     ];
     let begin = std::time::Instant::now();
     for (what, is_there) in wanted {

@@ -45,6 +45,7 @@ pub struct App {
     pub(crate) stores: OpenStores,
     pub(crate) scraper: Scraper,
     pub(crate) ingest: Ingest,
+    pub(crate) alerting: Alerting,
     pub(crate) ruler: Ruler,
     pub(crate) alerting: Alerting,
     /// What runs by itself: scrapes, rules, host metrics, upkeep.
@@ -131,6 +132,7 @@ impl App {
             stores,
             scraper,
             ingest,
+            alerting,
             ruler,
             alerting,
             timers,

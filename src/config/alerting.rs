@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::alerting::AlertingConfig;
 use crate::alerting::config;
-use crate::base::yaml::fault::Fault;
+use crate::base::yaml::fault::{Fault, Faults};
 use crate::base::yaml::node::{self, Value};
 use crate::base::yaml::reader::{Context, Section};
 
@@ -46,24 +46,35 @@ fn read_file(context: &Context<'_>, root: &Section<'_>, file: &str) -> AlertingC
             return AlertingConfig::default();
         }
     };
-    let place = path.display().to_string();
-    let node = match node::parse(&text) {
-        Ok(node) => node,
-        Err(wrong) => {
-            let (line, key) = (Some(wrong.line), String::new());
-            let fault = Fault { place, line, key, message: wrong.message };
-            context.faults.borrow_mut().push(fault);
-            return AlertingConfig::default();
+    let folder = path.parent().unwrap_or(Path::new("."));
+    match read_text(&path.display().to_string(), folder, &text) {
+        Ok(read) => read,
+        Err(mut faults) => {
+            context.faults.borrow_mut().append(&mut faults.0);
+            AlertingConfig::default()
         }
-    };
+    }
+}
+
+/// Reads the text of a file of Alertmanager's own, which is called `place` in faults.
+///
+/// # Errors
+/// Every fault at once.
+pub fn read_alertmanager(place: &str, text: &str) -> Result<AlertingConfig, Faults> {
+    read_text(place, Path::new("."), text)
+}
+
+fn read_text(place: &str, folder: &Path, text: &str) -> Result<AlertingConfig, Faults> {
+    let place = place.to_owned();
+    let node = node::parse(text).map_err(|wrong| {
+        let (place, line, key) = (place.clone(), Some(wrong.line), String::new());
+        Faults(vec![Fault { place, line, key, message: wrong.message }])
+    })?;
     let as_written = |name: &str| Some(format!("${{{name}}}"));
-    let own = Context {
-        place,
-        folder: path.parent().unwrap_or(Path::new(".")),
-        environment: &as_written,
-        faults: RefCell::default(),
-    };
+    let own = Context { place, folder, environment: &as_written, faults: RefCell::default() };
     let read = config::read(&own, "", &node);
-    context.faults.borrow_mut().append(&mut own.faults.into_inner());
-    read
+    match own.faults.into_inner() {
+        faults if faults.is_empty() => Ok(read),
+        faults => Err(Faults(faults)),
+    }
 }

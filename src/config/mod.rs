@@ -23,6 +23,7 @@ mod print;
 pub use crate::base::yaml::fault::{Fault, Faults};
 pub use crate::telemetry::logging::{LogFormat, LogLevel};
 pub use address::{CompatDoor, CompatListener, parse_address};
+pub use alerting::read_alertmanager;
 pub use checked::{
     Budget, Config, Global, Host, Listen, Make, MakeTools, Mcp, Metrics, Retention, Rules,
     StorageKind,

@@ -52,6 +52,19 @@ fn tasks() -> Vec<(&'static str, Vec<Step>)> {
             ],
         ),
         ("how slow is the checkout?", vec![metrics(p95)]),
+        (
+            "how many orders were placed?",
+            vec![metrics("sum by (status) (increase(orders_total[10m]))")],
+        ),
+        ("what was earned today?", vec![metrics("sum(increase(revenue_euros_total[1h]))")]),
+        ("which hosts are busy?", vec![metrics("node_load1")]),
+        ("send the daily sales report", vec![("run-scenario", json!({"scenarioId": 1_202}))]),
+        ("warn of low stock", vec![("run-scenario", json!({"scenarioId": 1_203}))]),
+        (
+            "put today's reviews into the sheet",
+            vec![("run-scenario", json!({"scenarioId": 1_206}))],
+        ),
+        ("is the refund scenario on?", vec![("get-scenario", json!({"scenarioId": 1_207}))]),
         ("which scenarios are there?", vec![("list-scenarios", json!({"limit": 50}))]),
         ("is the order scenario on?", vec![("get-scenario", json!({"scenarioId": 1_204}))]),
         (

@@ -83,11 +83,17 @@ pub(crate) fn second(
         );
         tell(Service::Postgres, at + SECOND / 5, (Severity::WARN, &body), &[]);
     }
-    if seconds % WRONG_CLOCK == 0 {
-        let body = "point of sale 4 came back after its battery was changed";
-        tell(Service::Web, at - WRONG_BY, (Severity::INFO, body), &[("pos.id", AttrValue::Int(4))]);
-    }
     told
+}
+
+/// Tells what a device with a wrong clock reports in the second that begins at `at`.
+pub(crate) fn wrong_clock(shop: &mut Shop, at: i64) -> Option<Happening> {
+    if (at / SECOND) % WRONG_CLOCK != 0 {
+        return None;
+    }
+    let body = "point of sale 4 came back after its battery was changed";
+    let (pairs, resource) = ([("pos.id", AttrValue::Int(4))], shop.resource(Service::Web, 0, 0));
+    Some(happening(Service::Web, resource, at - WRONG_BY, (Severity::INFO, body), &pairs))
 }
 
 fn happening(

@@ -20,10 +20,12 @@ mod machines;
 mod traffic;
 mod live;
 mod account;
+mod inbox;
 mod mcp_client;
 mod agents;
 
 pub use account::{Account, TEAM_ID};
 pub use agents::{Agents, McpEndpoint};
+pub use inbox::inbox;
 pub use incident::{Incident, Occurrence, Schedule};
 pub use live::{LiveShop, Opening};

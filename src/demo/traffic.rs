@@ -99,6 +99,10 @@ impl Traffic {
         }
         let happened = background::second(&mut self.dice, &mut self.shop, &self.schedule, begin);
         self.expect(happened);
+        if !self.is_history() {
+            let refused = background::wrong_clock(&mut self.shop, begin);
+            self.expect(refused);
+        }
         self.next += SECOND;
         let later = self.pending.split_off(&(self.next, 0));
         for (_, happening) in std::mem::replace(&mut self.pending, later) {
@@ -113,7 +117,7 @@ impl Traffic {
         }
     }
 
-    fn expect(&mut self, happened: Vec<Happening>) {
+    fn expect(&mut self, happened: impl IntoIterator<Item = Happening>) {
         for happening in happened {
             self.begun += 1;
             self.pending.insert((happening.at, self.begun), happening);

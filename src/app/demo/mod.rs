@@ -1,5 +1,7 @@
 //! An appliance on a throw-away directory, with a simulated shop beside it.
 
+mod delivery;
+
 use std::fs::{self, DirBuilder};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt;
@@ -17,7 +19,9 @@ use crate::base::duration::format_duration;
 use crate::base::error::{Error, Result};
 use crate::base::secret::Secret;
 use crate::config::{Config, Make, MakeTools};
-use crate::demo::{Account, Agents, LiveShop, McpEndpoint, Occurrence, Opening, Schedule, TEAM_ID};
+use crate::demo::{
+    Account, Agents, LiveShop, McpEndpoint, Occurrence, Opening, Schedule, TEAM_ID, inbox,
+};
 use crate::http::listener::{self, ListenerLimits};
 use crate::make::MakeConfig;
 use crate::rules::{self, RuleDefaults};
@@ -26,14 +30,14 @@ use crate::rules::{self, RuleDefaults};
 const HISTORY: Duration = Duration::from_secs(3_600);
 /// The history is older than live data may be.
 const OUT_OF_ORDER: Duration = Duration::from_secs(7_200);
-const RULES: &str = include_str!("../../rules/demo.yml");
+const RULES: &str = include_str!("../../../rules/demo.yml");
 
 /// What a demo is like.
 #[derive(Debug, Clone, Copy)]
 pub struct DemoOptions {
     /// Decides everything that chance decides.
     pub seed: u64,
-    /// Whether another port is taken where the configured one is in use.
+    /// Whether pages and APIs move to another port where theirs is in use; OTLP always does.
     pub any_port: bool,
 }
 
@@ -66,14 +70,15 @@ impl Demo {
         let socket = tokio::net::TcpListener::bind(loopback).await?;
         directory.path().clone_into(&mut config.data_dir);
         config.metrics.out_of_order_window = config.metrics.out_of_order_window.max(OUT_OF_ORDER);
-        config.make = Some(make(socket.local_addr()?, &account));
+        let address = socket.local_addr()?;
+        config.make = Some(make(address, &account));
+        delivery::configure(&mut config, address)?;
         config.rules.groups.extend(demo_rules(&config)?);
-        if options.any_port {
-            take_free_ports(&mut config);
-        }
+        take_free_ports(&mut config, options.any_port);
         let app = App::build(config.clone(), Arc::clone(&clock), telemetry).await?;
         let tasks = &app.timers;
-        listener::serve(socket, account.router(), ListenerLimits::default(), tasks);
+        let router = account.router().merge(inbox());
+        listener::serve(socket, router, ListenerLimits::default(), tasks);
         let opening = Opening { seed: options.seed, start_ns, history: HISTORY };
         LiveShop::new(app.ingest.clone(), Arc::clone(&clock), opening).start(tasks);
         let token = Endpoint::read(directory.path())?.map(|endpoint| endpoint.token);
@@ -82,6 +87,7 @@ impl Demo {
         let endpoint = McpEndpoint { url, token };
         let (ingest, seed) = (app.ingest.clone(), options.seed);
         Agents { ingest, clock: Arc::clone(&clock), endpoint, seed }.start(tasks)?;
+        app.alerting.set_silence(delivery::silence(clock.now_ms())?).await?;
         Ok(Demo { app, schedule, clock, config, directory })
     }
 
@@ -101,7 +107,7 @@ impl Demo {
             "
 belvedere {version} demo: a simulated shop with an hour of history
 
-  open        {http}/
+  open        {http}/ui
   OTLP HTTP   {otlp_http}
   OTLP gRPC   {otlp_grpc}
   data        {data}, removed at the end
@@ -109,9 +115,9 @@ belvedere {version} demo: a simulated shop with an hour of history
 Incidents:
 {incidents}
 Look at:
-  1. alerts   {http}/alerts: two fire within a minute
-  2. cause    {http}/traces?service=checkout: follow the red spans of a checkout
-  3. why      curl '{http}/_search?q=severity:error+AND+service.name:payment'
+  1. alerts   {http}/ui/alerts: two fire within a minute
+  2. cause    {http}/ui/traces?service=checkout&errors=on: follow the red spans of a checkout
+  3. why      {http}/ui/logs?q=severity:error: the lines of a failing checkout
   4. agents   {http}/mcp answers two of them all the time; give it to yours
 ",
             version = env!("CARGO_PKG_VERSION"),
@@ -163,10 +169,10 @@ fn demo_rules(config: &Config) -> Result<Vec<rules::GroupDefinition>> {
 }
 
 /// A listener whose port is in use gets any other.
-fn take_free_ports(config: &mut Config) {
+fn take_free_ports(config: &mut Config, with_main: bool) {
     let listen = &mut config.listen;
     let optional = listen.otlp_http.iter_mut().chain(listen.otlp_grpc.iter_mut());
-    for address in std::iter::once(&mut listen.http).chain(optional) {
+    for address in optional.chain(with_main.then_some(&mut listen.http)) {
         let taken = TcpListener::bind(*address)
             .is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse);
         if taken {
