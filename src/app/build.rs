@@ -45,7 +45,6 @@ pub struct App {
     pub(crate) stores: OpenStores,
     pub(crate) scraper: Scraper,
     pub(crate) ingest: Ingest,
-    pub(crate) alerting: Alerting,
     pub(crate) ruler: Ruler,
     pub(crate) alerting: Alerting,
     /// What runs by itself: scrapes, rules, host metrics, upkeep.
@@ -132,7 +131,6 @@ impl App {
             stores,
             scraper,
             ingest,
-            alerting,
             ruler,
             alerting,
             timers,
