@@ -9,6 +9,7 @@ mod data_dir;
 mod endpoint;
 mod stores;
 mod upkeep;
+mod memory;
 mod targets;
 mod alerting;
 mod rules;

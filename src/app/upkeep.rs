@@ -17,8 +17,9 @@ use crate::telemetry::{instruments, names};
 
 /// How often sizes are measured and retention is enforced.
 const ROUND: Duration = Duration::from_secs(30);
-/// Every so many rounds memory goes into files, which bounds the log and so the next start.
-const ROUNDS_PER_FLUSH: u32 = 4;
+/// Every so many rounds memory goes into files, which bounds the log and so the next start; a flush
+/// of metrics writes the whole current window again, so it is rarer, and sooner when memory asks.
+const ROUNDS_PER_FLUSH: [(&str, u32); 3] = [("metrics", 30), ("logs", 4), ("traces", 4)];
 
 /// Keeps the stores within their limits.
 pub(crate) struct Upkeep {
@@ -67,16 +68,18 @@ impl Upkeep {
                     () = stop.cancelled() => return,
                     () = self.clock.sleep(ROUND) => {}
                 }
-                if round % ROUNDS_PER_FLUSH == 0 {
-                    self.flush().await;
-                }
+                self.flush(round).await;
                 self.retain().await;
             }
         });
     }
 
-    async fn flush(&self) {
+    async fn flush(&self, round: u32) {
         for (signal, store) in self.stores.lifecycles() {
+            let rounds = ROUNDS_PER_FLUSH.iter().find(|(name, _)| *name == signal);
+            if !round.is_multiple_of(rounds.map_or(1, |(_, rounds)| *rounds)) {
+                continue;
+            }
             let flushed = store.flush().await;
             self.check(signal, "flush", flushed);
         }

@@ -4,7 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -18,11 +18,15 @@ struct Meter {
     begin: Instant,
     last_ms: AtomicU64,
     requests: AtomicUsize,
+    /// Whether a request has ever begun.
+    begun: AtomicBool,
 }
 
 /// How long a connection may rest.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RestLimits {
+    /// From its beginning to its first whole request head, however slowly bytes drip.
+    pub(crate) first: Duration,
     /// Without a request under way.
     pub(crate) idle: Duration,
     /// With one: its peer neither sends nor reads.
@@ -36,6 +40,7 @@ impl Activity {
             begin: Instant::now(),
             last_ms: AtomicU64::new(0),
             requests: AtomicUsize::new(0),
+            begun: AtomicBool::new(false),
         };
         Activity(Arc::new(meter))
     }
@@ -47,12 +52,17 @@ impl Activity {
 
     /// Marks a request as under way until the result is dropped.
     pub(crate) fn request(&self) -> UnderWay {
+        self.0.begun.store(true, Ordering::Release);
         self.0.requests.fetch_add(1, Ordering::AcqRel);
         UnderWay(self.clone())
     }
 
     /// Returns how much longer the connection may rest; `None` when its time is over.
     fn left(&self, limits: RestLimits) -> Option<Duration> {
+        if !self.0.begun.load(Ordering::Acquire) {
+            let left = limits.first.checked_sub(self.0.begin.elapsed());
+            return left.filter(|left| !left.is_zero());
+        }
         let busy = self.0.requests.load(Ordering::Acquire) > 0;
         let limit = if busy { limits.stalled } else { limits.idle };
         let last = Duration::from_millis(self.0.last_ms.load(Ordering::Relaxed));
@@ -64,7 +74,7 @@ impl Activity {
     pub(crate) async fn rested(&self, limits: RestLimits) {
         while let Some(left) = self.left(limits) {
             // A request may end and so shorten the limit: look again after the shorter one.
-            tokio::time::sleep(left.min(limits.idle)).await;
+            tokio::time::sleep(left.min(limits.idle).min(limits.first)).await;
         }
     }
 }
@@ -148,7 +158,11 @@ mod tests {
 
     #[test]
     fn a_request_under_way_lengthens_the_rest() {
-        let limits = RestLimits { idle: Duration::ZERO, stalled: Duration::from_secs(3_600) };
+        let limits = RestLimits {
+            first: Duration::from_secs(3_600),
+            idle: Duration::ZERO,
+            stalled: Duration::from_secs(3_600),
+        };
         let activity = Activity::new();
         assert_eq!(activity.left(limits), None);
         let request = activity.request();

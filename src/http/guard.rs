@@ -148,6 +148,9 @@ pub(crate) async fn check(
 /// HTTP/2 sends the host as `:authority`, which hyper puts into the URI.
 fn host_of<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str> {
     let missing = || Error::new(ErrorKind::Forbidden, "the request has no Host header");
+    if headers.get_all(HOST).iter().count() > 1 {
+        return Err(Error::new(ErrorKind::Forbidden, "the request has several Host headers"));
+    }
     match text_of(headers, HOST.as_str())? {
         Some(host) => Ok(host),
         None => uri.authority().map(Authority::as_str).ok_or_else(missing),

@@ -32,6 +32,8 @@ use crate::telemetry::names;
 pub struct ListenerLimits {
     /// Connections at one time; further ones are answered with 503 and closed.
     pub connections: usize,
+    /// How long a new connection may take to its first whole request head.
+    pub first_timeout: Duration,
     /// How long a request's head may take, and an HTTP/1 connection may rest between requests.
     pub header_timeout: Duration,
     /// Bytes of a request's head; more is answered with 431.
@@ -50,6 +52,7 @@ impl Default for ListenerLimits {
     fn default() -> Self {
         ListenerLimits {
             connections: 1_024,
+            first_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(75),
             header_bytes: 64 << 10,
             headers: 100,
@@ -74,7 +77,11 @@ pub fn serve(listener: TcpListener, router: Router, limits: ListenerLimits, task
     let server = Server {
         places: Arc::new(Semaphore::new(limits.connections)),
         builder: Arc::new(builder(&limits, tasks)),
-        rest: RestLimits { idle: limits.idle_timeout, stalled: limits.stall_timeout },
+        rest: RestLimits {
+            first: limits.first_timeout,
+            idle: limits.idle_timeout,
+            stalled: limits.stall_timeout,
+        },
         router,
         tasks: tasks.clone(),
         refused,

@@ -24,6 +24,9 @@ use crate::telemetry::instruments::meter;
 /// How long a sender that met a full appliance should wait.
 const OVERLOAD_WAIT: Duration = Duration::from_secs(2);
 
+/// How long a sender should wait while memory is short.
+const MEMORY_WAIT: Duration = Duration::from_secs(10);
+
 /// Takes batches from the doors, lets in what the limits allow and writes it. Cloning is cheap and
 /// shares everything.
 #[derive(Clone)]
@@ -80,6 +83,11 @@ impl Ingest {
         self.reserve_for(door, signal, bytes, 1)
     }
 
+    /// Refuses every batch while memory is short, or ends that.
+    pub fn refuse_all(&self, refuse: bool) {
+        self.0.in_flight.shut(refuse);
+    }
+
     /// Reserves memory for `points`, which are counted as refused when there is none.
     fn reserve_for(
         &self,
@@ -93,7 +101,10 @@ impl Ingest {
             return Ok(admitted);
         }
         let limit = self.0.limits.in_flight;
-        let error = if bytes > limit.0 {
+        let error = if self.0.in_flight.is_shut() {
+            let text = "the memory budget is used up (budget.memory); send it again later";
+            Error::unavailable(text, MEMORY_WAIT)
+        } else if bytes > limit.0 {
             let text = format!("the batch takes more than {limit} of memory; send smaller batches");
             Error::new(ErrorKind::LimitExceeded, text)
         } else {

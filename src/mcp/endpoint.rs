@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::Method;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use opentelemetry::KeyValue;
@@ -12,12 +13,17 @@ use opentelemetry::metrics::{Counter, Histogram};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
+use crate::access::{Caller, Scope};
+use crate::base::error::Error;
+use crate::http::error::plain;
 use crate::mcp::server::McpServer;
 use crate::telemetry::instruments::{counter, histogram};
 use crate::telemetry::names;
 
 /// How long a session may be idle before its client must begin again.
-const SESSION_IDLE: Duration = Duration::from_secs(3_600);
+const SESSION_IDLE: Duration = Duration::from_secs(1_800);
+/// Sessions at one time; each holds some 150 kB.
+const MAX_SESSIONS: usize = 256;
 /// The largest request.
 const MAX_BODY: usize = 1 << 20;
 /// The one route of this door.
@@ -42,11 +48,37 @@ pub fn routes(server: McpServer, options: &McpOptions) -> Router {
         .disable_allowed_hosts()
         .with_max_request_body_bytes(MAX_BODY)
         .with_legacy_session_mode(options.sessions);
+    let sessions = Arc::new(sessions);
     let service =
-        StreamableHttpService::new(move || Ok(server.clone()), Arc::new(sessions), config);
+        StreamableHttpService::new(move || Ok(server.clone()), Arc::clone(&sessions), config);
     Router::new()
         .route_service(ROUTE, service)
+        .layer(middleware::from_fn_with_state(sessions, admit))
         .layer(middleware::from_fn_with_state(Requests::new(), count))
+}
+
+/// Lets in who may do anything here at all, and new sessions as long as there is room for them.
+async fn admit(
+    State(sessions): State<Arc<LocalSessionManager>>,
+    caller: Caller,
+    request: Request,
+    next: Next,
+) -> Response {
+    if caller.is_anonymous()
+        && let Err(error) = caller.require(Scope::Read)
+    {
+        return plain(&error);
+    }
+    let headers = request.headers();
+    let begins = request.method() == Method::POST
+        && !headers.contains_key("mcp-session-id")
+        // Requests of 2026-07-28 name their method and have no session.
+        && !headers.contains_key("mcp-method");
+    if begins && sessions.sessions.read().await.len() >= MAX_SESSIONS {
+        let text = format!("there are {MAX_SESSIONS} MCP sessions already; end one, or wait");
+        return plain(&Error::unavailable(text, Duration::from_secs(30)));
+    }
+    next.run(request).await
 }
 
 /// Counts and times the endpoint's requests.

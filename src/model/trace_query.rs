@@ -90,7 +90,12 @@ impl SpanCondition {
 }
 
 fn attribute_equals(span: &Span, scope: AttributeScope, key: &str, text: &str) -> bool {
-    let equals = |value: Option<&AttrValue>| value.is_some_and(|value| value.to_text() == text);
+    let equals = |value: Option<&AttrValue>| match value {
+        // Some clients send every number as a double: 500 and 500.0 are one number.
+        Some(AttrValue::Double(number)) => text.parse::<f64>().is_ok_and(|asked| asked == *number),
+        Some(value) => value.to_text() == text,
+        None => false,
+    };
     let on_span = || equals(span.attributes.get(key));
     let on_resource = || equals(span.resource.attributes.get(key));
     match scope {

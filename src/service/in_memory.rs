@@ -7,7 +7,7 @@ use crate::alerting::{Alerting, AlertingConfig};
 use crate::base::clock::SharedClock;
 use crate::ingest::recording::Recording;
 use crate::ingest::{Door, Ingest, IngestLimits, Stores};
-use crate::model::batch::{LogBatch, LogOp, MetricBatch};
+use crate::model::batch::{LogBatch, LogOp, MetricBatch, SpanBatch};
 use crate::model::labels::Labels;
 use crate::model::log::LogRecord;
 use crate::model::time::TimestampMs;

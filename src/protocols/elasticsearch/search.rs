@@ -45,6 +45,10 @@ async fn search(
     query: Query,
     request: Request,
 ) -> Result<Response, Fault> {
+    if query.contains_key("scroll") {
+        let why = "[scroll] is not supported; page with [from] and [size]";
+        return Err(Fault::bad_request("illegal_argument_exception", why));
+    }
     let (headers, body) = read_body(request).await?;
     let mut body = parse_json(&body)?;
     take_from_query_string(&mut body, &query)?;

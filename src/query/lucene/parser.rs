@@ -228,6 +228,7 @@ impl<'a> Parser<'a> {
         };
         let target = (self.options.resolve)(name);
         match word {
+            "*" if name == "*" => LogFilter::All,
             "*" => LogFilter::Exists(target),
             _ if wild => LogFilter::Wildcard(target, plain),
             _ => whole_or_phrase(target, &plain),
@@ -362,6 +363,7 @@ mod tests {
         assert_eq!(read("a OR (b AND c)"), Ok(LogFilter::Or(vec![any("a"), inner])));
         assert_eq!(read(" "), Ok(LogFilter::All));
         assert_eq!(read("*"), Ok(LogFilter::All));
+        assert_eq!(read("*:*"), Ok(LogFilter::All));
     }
 
     #[test]

@@ -88,6 +88,8 @@ pub fn decode(
                 format!("Malformed action/metadata line [{number}], index is missing")
             })?;
         let id = text_parameter(&parameters, "_id");
+        let created = text_parameter(&parameters, "op_type").is_some_and(|kind| kind == "create");
+        let name = if name == "index" && created { "create" } else { name };
         let action = match name {
             "delete" => Ok(Action::Delete),
             _ => match lines.next() {

@@ -133,6 +133,10 @@ fn tag(key: &str, value: &AttrValue) -> Value {
     match value {
         AttrValue::Bool(flag) => json!({"key": key, "type": "bool", "value": flag}),
         AttrValue::Int(number) => json!({"key": key, "type": "int64", "value": number}),
+        // Go writes whole numbers without a point, and so does Jaeger.
+        AttrValue::Double(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
+            json!({"key": key, "type": "float64", "value": *number as i64})
+        }
         AttrValue::Double(number) if number.is_finite() => {
             json!({"key": key, "type": "float64", "value": number})
         }
