@@ -12,6 +12,7 @@ use crate::app::data_dir::DataDir;
 use crate::app::doors::Doors;
 use crate::app::endpoint::Endpoint;
 use crate::app::listeners::{self, Bound};
+use crate::app::memory;
 use crate::app::own_routes::ReloadRequest;
 use crate::app::rules;
 use crate::app::stores::OpenStores;
@@ -120,6 +121,8 @@ impl App {
         scraper.apply(&config.scrape);
         alerting.start(&timers);
         ruler.apply(&config.rules.groups);
+        let (watched, memory) = (stores.clone(), config.budget.memory);
+        memory::watch(watched, ingest.clone(), memory, Arc::clone(&clock), &timers);
         Upkeep::new(stores.clone(), config.retention.clone(), &config.budget, clock).start(&timers);
         endpoint(&addresses, token).write(data_dir.path())?;
         readiness.set(Phase::Ready);
