@@ -235,6 +235,7 @@ fn services(
             ("log.level".to_owned(), config.log_level.as_str().to_owned()),
         ],
         retention: format!("{kept} or {}", config.budget.disk),
+        memory_budget: config.budget.memory.0,
         working_directory: directory.display().to_string(),
     };
     Services::new(ServiceParts {

@@ -103,6 +103,7 @@ fn facts(started: TimestampMs) -> ApplianceFacts {
         config: "listen:\n  http: \"x\"\n".to_owned(),
         flags: vec![("storage".to_owned(), "memory".to_owned())],
         retention: "30d".to_owned(),
+        memory_budget: 1 << 30,
         working_directory: "/srv".to_owned(),
     }
 }

@@ -27,6 +27,8 @@ pub struct ApplianceFacts {
     pub flags: Vec<(String, String)>,
     /// How long and how much is kept, such as `30d or 10GiB`.
     pub retention: String,
+    /// Anonymous memory that the process may use, in bytes.
+    pub memory_budget: u64,
     /// The working directory.
     pub working_directory: String,
 }

@@ -4,10 +4,11 @@
 use std::fmt;
 
 use axum::extract::{FromRequestParts, Query};
+use axum::http::Uri;
 use axum::http::request::Parts;
 use axum::response::Response;
 
-use crate::base::error::Error;
+use crate::base::error::{Error, Result};
 use crate::http::error::plain;
 
 /// Pairs beyond this many are not state of ours.
@@ -24,6 +25,23 @@ impl Address {
     /// Returns the address of a path without state.
     pub(crate) fn of(path: &str) -> Self {
         Address { path: path.to_owned(), pairs: Vec::new() }
+    }
+
+    /// Reads pairs as a query string or a form holds them; empty values are no state.
+    ///
+    /// # Errors
+    /// `InvalidInput` for what is not encoded so.
+    pub(crate) fn read(path: &str, pairs: &str) -> Result<Self> {
+        let wrong = |_| Error::invalid("this is not a form as browsers send it");
+        let uri: Uri = format!("{path}?{}", pairs.trim()).parse().map_err(wrong)?;
+        Address::of_uri(&uri)
+    }
+
+    fn of_uri(uri: &Uri) -> Result<Self> {
+        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+            .map_err(|error| Error::invalid(error.body_text()))?;
+        let given = pairs.into_iter().filter(|(_, value)| !value.trim().is_empty());
+        Ok(Address { path: uri.path().to_owned(), pairs: given.take(MAX_PAIRS).collect() })
     }
 
     /// Returns the path.
@@ -106,12 +124,8 @@ impl fmt::Display for Escaped<'_> {
 impl<S: Send + Sync> FromRequestParts<S> for Address {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
-            .map_err(|error| plain(&Error::invalid(error.body_text())))?;
-        let given = pairs.into_iter().filter(|(_, value)| !value.trim().is_empty());
-        let pairs = given.take(MAX_PAIRS).collect();
-        Ok(Address { path: parts.uri.path().to_owned(), pairs })
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Response> {
+        Address::of_uri(&parts.uri).map_err(|error| plain(&error))
     }
 }
 
@@ -125,6 +139,14 @@ mod tests {
         assert_eq!(address.to_string(), "/ui/metrics?q=up&q=a%2Bb&to=now");
         assert_eq!(address.clone().with("q", "").to_string(), "/ui/metrics?to=now");
         assert_eq!(address.jump("/ui/logs").to_string(), "/ui/logs?to=now");
+    }
+
+    #[test]
+    fn a_form_is_read_as_a_query_string_is() {
+        let form = Address::read("/ui/x", "m=a%3Db%0D%0Ac&why=a+b&empty=").unwrap();
+        assert_eq!((form.get("m"), form.get("why")), ("a=b\r\nc", "a b"));
+        assert_eq!(form.all("empty").count(), 0);
+        assert!(Address::read("/ui/x", "a=\u{0}").is_err());
     }
 
     #[test]

@@ -82,6 +82,14 @@ pub(crate) fn duration_ns(ns: i64) -> String {
     }
 }
 
+/// Writes how long ago something was, in whole seconds: `3 m 20 s`.
+pub(crate) fn age(since: TimestampMs, now: TimestampMs) -> String {
+    match now.0.saturating_sub(since.0).max(0) / 1_000 {
+        0 => "0 s".to_owned(),
+        seconds => duration_ns(seconds.saturating_mul(1_000_000_000)),
+    }
+}
+
 /// Writes `2026-11-23 12:00` in UTC.
 pub(crate) fn minute(at: TimestampMs) -> String {
     civil(at, "%Y-%m-%d %H:%M")
@@ -142,6 +150,14 @@ mod tests {
         ] {
             assert_eq!(duration_ns(ns), text);
         }
+    }
+
+    #[test]
+    fn an_age_has_whole_seconds_and_is_never_negative() {
+        let at = |seconds: i64| TimestampMs(seconds * 1_000 + 700);
+        assert_eq!(age(at(0), at(0)), "0 s");
+        assert_eq!(age(at(5), at(0)), "0 s");
+        assert_eq!(age(TimestampMs(0), at(200)), "3 m 20 s");
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod render;
 mod sparkline;
 mod ask;
 mod chart;
+mod gauge;
 mod theme;
 mod go;
 mod pages;

@@ -17,7 +17,7 @@ struct NavPage {
 }
 
 /// The navigation in its groups.
-const NAV: [(&str, &[NavPage]); 2] = [("Observe", &OBSERVE), ("Watch", &WATCH)];
+const NAV: [(&str, &[NavPage]); 3] = [("Observe", &OBSERVE), ("Watch", &WATCH), ("Run", &RUN)];
 const OBSERVE: [NavPage; 5] = [
     NavPage { key: "home", title: "Home", path: "/ui/" },
     NavPage { key: "services", title: "Services", path: "/ui/services" },
@@ -25,7 +25,15 @@ const OBSERVE: [NavPage; 5] = [
     NavPage { key: "logs", title: "Logs", path: "/ui/logs" },
     NavPage { key: "traces", title: "Traces", path: "/ui/traces" },
 ];
-const WATCH: [NavPage; 1] = [NavPage { key: "alerts", title: "Alerts", path: "/ui/alerts" }];
+const WATCH: [NavPage; 3] = [
+    NavPage { key: "alerts", title: "Alerts", path: "/ui/alerts" },
+    NavPage { key: "infrastructure", title: "Infrastructure", path: "/ui/infrastructure" },
+    NavPage { key: "mcp", title: "MCP", path: "/ui/mcp" },
+];
+const RUN: [NavPage; 2] = [
+    NavPage { key: "ingest", title: "Ingest", path: "/ui/ingest" },
+    NavPage { key: "health", title: "Health", path: "/ui/health" },
+];
 
 /// A page's name and what it offers.
 #[derive(Debug, Clone, Copy)]

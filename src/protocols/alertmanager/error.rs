@@ -12,19 +12,8 @@ use crate::http::error::{add_retry_after, status_of};
 pub enum Fault {
     /// The request was understood and refused.
     Refused(Error),
-    /// The body is not the JSON that the API describes.
-    Unreadable(String),
-    /// A field or parameter is missing or wrong.
-    Malformed(FieldFault),
-}
-
-/// What is wrong with a field, with the code of Alertmanager's API.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FieldFault {
-    /// It is missing, or of a wrong type.
-    Wrong(String),
-    /// It has too few items.
-    TooFew(String),
+    /// The body or a parameter is not what the API describes.
+    Malformed(String),
 }
 
 impl From<Error> for Fault {
@@ -37,16 +26,9 @@ impl IntoResponse for Fault {
     fn into_response(self) -> Response {
         let json = [(CONTENT_TYPE, "application/json")];
         match self {
-            Fault::Unreadable(why) => {
-                let body = json!({"code": 400, "message": why}).to_string();
-                (StatusCode::BAD_REQUEST, json, body).into_response()
-            }
-            Fault::Malformed(fault) => {
-                let (code, why) = match fault {
-                    FieldFault::Wrong(why) => (602, why),
-                    FieldFault::TooFew(why) => (612, why),
-                };
-                let body = json!({"code": code, "message": why}).to_string();
+            // 602 is the code by which Alertmanager's API names a missing or wrong field.
+            Fault::Malformed(why) => {
+                let body = json!({"code": 602, "message": why}).to_string();
                 (StatusCode::UNPROCESSABLE_ENTITY, json, body).into_response()
             }
             Fault::Refused(error) => {

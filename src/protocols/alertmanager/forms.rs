@@ -11,7 +11,6 @@ use crate::model::labels::Labels;
 use crate::model::matcher::{MatchOp, Matcher};
 use crate::model::silence::Silence;
 use crate::model::time::TimestampMs;
-use crate::protocols::alertmanager::error::{Fault, FieldFault};
 use crate::service::{PostedAlert, SilenceRequest};
 
 /// An alert as it is posted.
@@ -91,36 +90,30 @@ impl SilenceForm {
     /// Returns the request.
     ///
     /// # Errors
-    /// What is missing, unreadable or refused, by its field.
-    pub fn request(self) -> Result<SilenceRequest, Fault> {
-        let required = |field: &str| {
-            Fault::Malformed(FieldFault::Wrong(format!("{field} in body is required")))
-        };
+    /// A text for people that names the field.
+    pub fn request(self) -> Result<SilenceRequest, String> {
+        let required = |field: &str| format!("{field} in body is required");
         let time = |field: &str, text: Option<String>| {
             let text = text.ok_or_else(|| required(field))?;
-            instant(field, &text).map_err(Fault::Unreadable)?.ok_or_else(|| required(field))
+            instant(field, &text)?.ok_or_else(|| required(field))
         };
-        let comment = self.comment.ok_or_else(|| required("comment"))?;
-        let created_by = self.created_by.ok_or_else(|| required("createdBy"))?;
-        let forms = self.matchers.ok_or_else(|| required("matchers"))?;
-        if forms.is_empty() {
-            let why = "matchers in body should have at least 1 items".to_owned();
-            return Err(Fault::Malformed(FieldFault::TooFew(why)));
+        let mut matchers = Vec::new();
+        for form in self.matchers.ok_or_else(|| required("matchers"))? {
+            matchers.push(form.matcher()?);
         }
-        let matchers = forms.into_iter().map(MatcherForm::matcher).collect::<Result<_, _>>()?;
         Ok(SilenceRequest {
             id: self.id.filter(|id| !id.is_empty()),
             matchers,
             starts_at: time("startsAt", self.starts_at)?,
             ends_at: time("endsAt", self.ends_at)?,
-            created_by,
-            comment,
+            created_by: self.created_by.ok_or_else(|| required("createdBy"))?,
+            comment: self.comment.ok_or_else(|| required("comment"))?,
         })
     }
 }
 
 impl MatcherForm {
-    fn matcher(self) -> Result<Matcher, Fault> {
+    fn matcher(self) -> Result<Matcher, String> {
         let op = match (self.is_regex, self.is_equal) {
             (false, true) => MatchOp::Equal,
             (false, false) => MatchOp::NotEqual,
@@ -128,11 +121,9 @@ impl MatcherForm {
             (true, false) => MatchOp::NotRegex,
         };
         if self.name.is_empty() {
-            let why = "name in body is required".to_owned();
-            return Err(Fault::Malformed(FieldFault::Wrong(why)));
+            return Err("name in body is required".to_owned());
         }
-        let built = Matcher::new(op, self.name, self.value);
-        built.map_err(|error| Fault::Refused(error.context("silence invalid")))
+        Matcher::new(op, self.name, self.value).map_err(|error| error.message().to_owned())
     }
 }
 
@@ -154,7 +145,7 @@ pub fn alert(view: &AlertView) -> Value {
     let quiet = &view.quiet;
     let inhibited: Vec<String> = quiet.inhibited_by.iter().map(|f| format!("{f:016x}")).collect();
     let receivers: Vec<Value> = view.receivers.iter().map(|name| json!({"name": name})).collect();
-    let mut body = json!({
+    json!({
         "annotations": pairs(&alert.annotations),
         "endsAt": time(alert.ends_at.unwrap_or(alert.updated_at)),
         "fingerprint": format!("{:016x}", view.fingerprint),
@@ -169,11 +160,7 @@ pub fn alert(view: &AlertView) -> Value {
         "updatedAt": time(alert.updated_at),
         "generatorURL": alert.generator_url,
         "labels": pairs(&alert.labels),
-    });
-    if let Some(fields) = body.as_object_mut().filter(|_| alert.generator_url.is_empty()) {
-        fields.shift_remove("generatorURL");
-    }
-    body
+    })
 }
 
 /// Writes a group.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::access::{Caller, Scope};
 use crate::base::error::Error;
 use crate::http::body;
-use crate::protocols::alertmanager::error::{Fault, FieldFault};
+use crate::protocols::alertmanager::error::Fault;
 use crate::protocols::alertmanager::forms::{self, PostedForm, SilenceForm};
 use crate::protocols::alertmanager::{AlertmanagerDoor, MAX_BODY};
 use crate::service::AlertQuery;
@@ -37,8 +37,7 @@ fn alert_query(pairs: &Pairs) -> Result<AlertQuery, Fault> {
             }
             "0" | "f" | "false" | "n" | "no" | "off" => Ok(false),
             _ => {
-                let why = format!("{name} in query must be of type boolean: {text:?}");
-                Err(Fault::Malformed(FieldFault::Wrong(why)))
+                Err(Fault::Malformed(format!("{name} in query must be of type boolean: {text:?}")))
             }
         },
     };
@@ -56,7 +55,11 @@ fn alert_query(pairs: &Pairs) -> Result<AlertQuery, Fault> {
 async fn read<T: DeserializeOwned>(request: Request, what: &str) -> Result<T, Fault> {
     let bytes = body::read(request, MAX_BODY).await?;
     serde_json::from_slice(&bytes).map_err(|error| {
-        Fault::Unreadable(format!("parsing {what} body from \"\" failed, because {error}"))
+        let malformed = format!("parsing {what} body failed, because {error}");
+        match error.is_data() {
+            true => Fault::Malformed(malformed),
+            false => Fault::Refused(Error::invalid(malformed)),
+        }
     })
 }
 
@@ -88,7 +91,7 @@ pub async fn post_alerts(
     let posted: Vec<PostedForm> = read(request, "alerts").await?;
     let mut alerts = Vec::with_capacity(posted.len());
     for form in posted {
-        alerts.push(form.alert().map_err(Fault::Unreadable)?);
+        alerts.push(form.alert().map_err(Fault::Malformed)?);
     }
     let refused = door.services.alerts.post(&caller, alerts).await?;
     match refused.is_empty() {
@@ -114,7 +117,7 @@ pub async fn post_silence(
 ) -> Answer {
     caller.require(Scope::AlertsWrite)?;
     let form: SilenceForm = read(request, "silence").await?;
-    let request = form.request()?;
+    let request = form.request().map_err(Fault::Malformed)?;
     let silence = door.services.alerts.set_silence(&caller, request).await?;
     Ok(answer(&json!({"silenceID": silence.id})))
 }

@@ -2,6 +2,8 @@
 
 pub(crate) mod rules;
 pub(crate) mod rule;
+pub(crate) mod silences;
+pub(crate) mod receipts;
 mod card;
 mod timeline;
 
@@ -13,11 +15,15 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use crate::access::Caller;
+use crate::base::error::Result;
+use crate::model::delivery::{AlertView, DeliveryOutcome, DeliveryReceipt};
+use crate::model::labels::Labels;
+use crate::model::silence::SilenceState;
 use crate::model::time::TimestampMs;
-use crate::service::{AlertState, GroupStatus, RuleFilter, RuleHealth, RuleKind, RuleQuery};
+use crate::service::{AlertQuery, AlertState, GroupStatus, RuleFilter, RuleHealth, RuleKind, RuleQuery};
 use crate::ui::UiState;
 use crate::ui::address::Address;
-use crate::ui::pages::alerts::card::Card;
+use crate::ui::pages::alerts::card::{Card, Told};
 use crate::ui::range::Choice;
 use crate::ui::render;
 use crate::ui::shell::{About, Shell};
@@ -77,17 +83,30 @@ pub(crate) async fn page(
     request: HeaderMap,
     address: Address,
 ) -> Response {
+    match load(&state, &caller, &request, &address).await {
+        Ok(template) => {
+            let nonce = template.shell.nonce.clone();
+            render::page(&template, &nonce)
+        }
+        Err(error) => render::failure(&state, &request, &address, &error),
+    }
+}
+
+async fn load(
+    state: &UiState,
+    caller: &Caller,
+    request: &HeaderMap,
+    address: &Address,
+) -> Result<AlertsPage> {
     let query = RuleQuery { kind: Some(RuleFilter::Alerting), ..RuleQuery::default() };
-    let groups = match state.services.rules.groups(&caller, query).await {
-        Ok(page) => page.groups,
-        Err(error) => return render::failure(&state, &request, &address, &error),
-    };
+    let groups = state.services.rules.groups(caller, query).await?.groups;
+    let told = state.services.alerts.alerts(caller, AlertQuery::default()).await?;
+    let tabs = load_tabs(state, caller, address, "/ui/alerts").await?;
     let about = About { page: "alerts", title: "Alerts", has_range: false, refresh: "10s" };
-    let shell = Shell::new(&state, &request, &address, about);
+    let shell = Shell::new(state, request, address, about);
     let now = TimestampMs(state.clock.now_ms());
-    let template = build(shell, &groups, &address, now);
-    let nonce = template.shell.nonce.clone();
-    render::page(&template, &nonce)
+    let cards = cards(&groups, &told, address, now);
+    Ok(build(shell, tabs, &groups, cards, address))
 }
 
 impl AlertsPage {
@@ -96,8 +115,13 @@ impl AlertsPage {
         "rule_packs: [infrastructure, application, self]\nrule_files: ['rules/*.yml']";
 }
 
-fn build(shell: Shell, groups: &[GroupStatus], address: &Address, now: TimestampMs) -> AlertsPage {
-    let all = cards(groups, address, now);
+fn build(
+    shell: Shell,
+    tabs: Vec<Tab>,
+    groups: &[GroupStatus],
+    all: Vec<Card>,
+    address: &Address,
+) -> AlertsPage {
     let total = all.len();
     let labels = label_names(&all);
     let by = match address.get("by") {
@@ -110,7 +134,7 @@ fn build(shell: Shell, groups: &[GroupStatus], address: &Address, now: Timestamp
     let rules = groups.iter().flat_map(|group| &group.rules);
     let failing = rules.clone().filter(|rule| rule.health == RuleHealth::Err).count();
     AlertsPage {
-        tabs: tabs(groups, address, "/ui/alerts"),
+        tabs,
         states: states(address),
         groupings: labels.iter().map(|label| grouping(address, label, &by)).collect(),
         find: address.get("find").to_owned(),
@@ -127,8 +151,13 @@ fn build(shell: Shell, groups: &[GroupStatus], address: &Address, now: Timestamp
     }
 }
 
-/// Every alert, the most urgent first.
-fn cards(groups: &[GroupStatus], address: &Address, now: TimestampMs) -> Vec<Card> {
+/// Every alert of rules and of others, the most urgent first, with what is done about it.
+fn cards(
+    groups: &[GroupStatus],
+    told: &[AlertView],
+    address: &Address,
+    now: TimestampMs,
+) -> Vec<Card> {
     let mut cards = Vec::new();
     for group in groups {
         for rule in &group.rules {
@@ -137,19 +166,40 @@ fn cards(groups: &[GroupStatus], address: &Address, now: TimestampMs) -> Vec<Car
             cards.extend(alerts.iter().map(card));
         }
     }
+    let own = cards.len();
+    for view in told {
+        let known = cards[..own].iter_mut().find(|card| is_of(&card.labels, view));
+        match known {
+            Some(card) => card.told = Told::of(view),
+            None => cards.push(Card::foreign(view, address, now)),
+        }
+    }
     cards.sort_by_key(|card| (std::cmp::Reverse(card.state), card.rank, -card.since.0));
     cards
 }
 
-/// The parts of these pages.
-pub(crate) fn tabs(groups: &[GroupStatus], address: &Address, current: &str) -> Vec<Tab> {
+/// Whether delivery speaks of the alert with these labels; it may have added its own.
+fn is_of(labels: &Labels, view: &AlertView) -> bool {
+    labels.iter().all(|(name, value)| view.alert.labels.get(name) == Some(value))
+}
+
+/// Returns the parts of these pages with what is in them.
+pub(crate) async fn load_tabs(
+    state: &UiState,
+    caller: &Caller,
+    address: &Address,
+    current: &str,
+) -> Result<Vec<Tab>> {
+    let groups = state.services.rules.groups(caller, RuleQuery::default()).await?.groups;
+    let told = state.services.alerts.alerts(caller, AlertQuery::default()).await?;
+    let silences = state.services.alerts.silences(caller, Vec::new()).await?;
+    let deliveries = state.services.alerts.deliveries(caller, MAX_SHOWN).await?;
+    let now = TimestampMs(state.clock.now_ms());
+    let cards = cards(&groups, &told, address, now);
     let rules = groups.iter().flat_map(|group| &group.rules);
-    let active = rules.clone().map(|rule| match &rule.kind {
-        RuleKind::Alerting { alerts, .. } => alerts.len(),
-        RuleKind::Recording => 0,
-    });
-    let firing = rules.clone().any(|rule| rule.state() == Some(AlertState::Firing));
     let failing = rules.clone().any(|rule| rule.health == RuleHealth::Err);
+    let silenced = silences.iter().filter(|one| one.state_at(now) == SilenceState::Active).count();
+    let failed = |receipt: &DeliveryReceipt| receipt.outcome == DeliveryOutcome::Failed;
     let tab = |title: &str, path: &str, count: usize, bad: bool| Tab {
         choice: Choice {
             title: title.to_owned(),
@@ -159,10 +209,18 @@ pub(crate) fn tabs(groups: &[GroupStatus], address: &Address, current: &str) -> 
         count,
         bad,
     };
-    vec![
-        tab("Active", "/ui/alerts", active.sum(), firing),
+    let firing = cards.iter().any(|card| card.state == AlertState::Firing);
+    Ok(vec![
+        tab("Active", "/ui/alerts", cards.len(), firing),
         tab("Rules", "/ui/alerts/rules", rules.count(), failing),
-    ]
+        tab("Silences", "/ui/alerts/silences", silenced, false),
+        tab(
+            "Notifications",
+            "/ui/alerts/log",
+            deliveries.pending.len() + deliveries.receipts.len(),
+            deliveries.receipts.iter().any(failed),
+        ),
+    ])
 }
 
 fn states(address: &Address) -> Vec<Choice> {

@@ -8,11 +8,15 @@ mod trace;
 mod alerts;
 mod services;
 mod service;
+mod infrastructure;
+mod mcp;
+mod ingest;
+mod health;
 mod design;
 mod licences;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::ui::UiState;
 
@@ -30,6 +34,13 @@ pub(crate) fn routes() -> Router<UiState> {
         .route("/ui/alerts", get(alerts::page))
         .route("/ui/alerts/rules", get(alerts::rules::page))
         .route("/ui/alerts/rule", get(alerts::rule::page))
+        .route("/ui/alerts/silences", get(alerts::silences::page).post(alerts::silences::create))
+        .route("/ui/alerts/silences/expire", post(alerts::silences::expire))
+        .route("/ui/alerts/log", get(alerts::receipts::page))
+        .route("/ui/infrastructure", get(infrastructure::page))
+        .route("/ui/mcp", get(mcp::page))
+        .route("/ui/ingest", get(ingest::page))
+        .route("/ui/health", get(health::page))
         .route("/ui/design", get(design::page))
         .route("/ui/licences", get(licences::page))
 }

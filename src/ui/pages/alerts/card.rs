@@ -1,5 +1,7 @@
 //! One alert as the pages show it.
 
+use crate::model::alert::Alert;
+use crate::model::delivery::AlertView;
 use crate::model::labels::Labels;
 use crate::model::time::TimestampMs;
 use crate::service::{ActiveAlert, AlertState, Expression, GroupStatus, RuleStatus};
@@ -30,6 +32,29 @@ pub(crate) struct Card {
     pub(crate) rule_href: String,
     pub(crate) query_href: String,
     pub(crate) logs_href: String,
+    pub(crate) silence_href: String,
+    pub(crate) told: Told,
+}
+
+/// Who is told of an alert, or why nobody is.
+#[derive(Default)]
+pub(crate) struct Told {
+    /// The receivers, with commas between; empty while nobody is told.
+    pub(crate) receivers: String,
+    /// `silenced`, `inhibited`, `muted`, or empty.
+    pub(crate) quiet: &'static str,
+}
+
+impl Told {
+    pub(crate) fn of(view: &AlertView) -> Self {
+        let quiet = match &view.quiet {
+            quiet if !quiet.silenced_by.is_empty() => "silenced",
+            quiet if !quiet.inhibited_by.is_empty() => "inhibited",
+            quiet if !quiet.muted_by.is_empty() => "muted",
+            _ => "",
+        };
+        Told { receivers: view.receivers.join(", "), quiet }
+    }
 }
 
 /// A label that filters the list.
@@ -40,6 +65,7 @@ pub(crate) struct LabelChip {
 }
 
 impl Card {
+    /// An alert of a rule.
     pub(crate) fn of(
         group: &GroupStatus,
         rule: &RuleStatus,
@@ -47,29 +73,55 @@ impl Card {
         address: &Address,
         now: TimestampMs,
     ) -> Self {
-        let label = |name: &str| alert.labels.get(name).unwrap_or_default().to_owned();
-        let text = |name: &str| alert.annotations.get(name).unwrap_or_default().to_owned();
+        Card {
+            state: alert.state,
+            value: format::number(alert.value),
+            lingers: alert.keep_firing_since.is_some(),
+            rule_href: rule_href(group, rule, address),
+            query_href: address.jump("/ui/metrics").with("q", drawn(&rule.query)).to_string(),
+            ..Card::bare(&alert.labels, &alert.annotations, alert.active_at, address, now)
+        }
+    }
+
+    /// An alert that somebody else raised and posted here.
+    pub(crate) fn foreign(view: &AlertView, address: &Address, now: TimestampMs) -> Self {
+        let Alert { labels, annotations, starts_at, .. } = &view.alert;
+        Card { told: Told::of(view), ..Card::bare(labels, annotations, *starts_at, address, now) }
+    }
+
+    /// A firing alert without a rule.
+    fn bare(
+        labels: &Labels,
+        annotations: &Labels,
+        since: TimestampMs,
+        address: &Address,
+        now: TimestampMs,
+    ) -> Self {
+        let label = |name: &str| labels.get(name).unwrap_or_default().to_owned();
+        let text = |name: &str| annotations.get(name).unwrap_or_default().to_owned();
         let severity = label("severity");
         let runbook_url = text("runbook_url");
         let is_web = runbook_url.starts_with("https://") || runbook_url.starts_with("http://");
         Card {
-            state: alert.state,
+            state: AlertState::Firing,
             rank: rank(&severity),
-            since: alert.active_at,
+            since,
             name: label("alertname"),
             summary: text("summary"),
             description: text("description"),
             runbook: text("runbook"),
             runbook_url: if is_web { runbook_url } else { String::new() },
-            age: age(alert.active_at, now),
-            machine_time: format::machine(alert.active_at),
-            value: format::number(alert.value),
-            lingers: alert.keep_firing_since.is_some(),
-            chips: chips(&alert.labels, address),
-            rule_href: rule_href(group, rule, address),
-            query_href: address.jump("/ui/metrics").with("q", drawn(&rule.query)).to_string(),
-            logs_href: logs_href(&alert.labels, address),
-            labels: alert.labels.clone(),
+            age: format::age(since, now),
+            machine_time: format::machine(since),
+            value: String::new(),
+            lingers: false,
+            chips: chips(labels, address),
+            rule_href: String::new(),
+            query_href: String::new(),
+            logs_href: logs_href(labels, address),
+            silence_href: silence_href(labels),
+            told: Told::default(),
+            labels: labels.clone(),
             severity,
         }
     }
@@ -91,12 +143,6 @@ impl Card {
     pub(crate) fn severity_class(&self) -> &'static str {
         severity_class(&self.severity)
     }
-}
-
-/// How long ago something was.
-pub(crate) fn age(since: TimestampMs, now: TimestampMs) -> String {
-    let seconds = now.0.saturating_sub(since.0).max(0) / 1_000;
-    format::duration_ns(seconds.saturating_mul(1_000_000_000)).replace("0 ns", "0 s")
 }
 
 /// The colour class of a severity label's value.
@@ -150,6 +196,13 @@ fn chips(labels: &Labels, address: &Address) -> Vec<LabelChip> {
         }
     };
     shown.map(chip).collect()
+}
+
+/// The form of a new silence for exactly this alert.
+fn silence_href(labels: &Labels) -> String {
+    let form = Address::of("/ui/alerts/silences");
+    let conditions = labels.iter().map(|(name, value)| format!("{name}={value:?}"));
+    conditions.fold(form, |form, condition| form.and("m", condition)).to_string()
 }
 
 /// The logs of what the labels name; all logs when they name nothing that logs have.

@@ -16,9 +16,8 @@ use crate::service::{
 use crate::ui::UiState;
 use crate::ui::address::Address;
 use crate::ui::ask::Asker;
-use crate::ui::chart::{ChartBlock, Level};
+use crate::ui::chart::{ChartBlock, Level, Unit};
 use crate::ui::format;
-use crate::ui::pages::alerts::card;
 use crate::ui::pages::alerts::card::Card;
 use crate::ui::pages::alerts::rules::RuleRow;
 use crate::ui::pages::alerts::timeline;
@@ -122,7 +121,7 @@ async fn build(
     let chart = ChartBlock {
         queries: vec![drawn.to_owned()],
         thresholds: thresholds.collect(),
-        unit: "number",
+        unit: Unit::Number,
         label: "",
     };
     let now = TimestampMs(state.clock.now_ms());
@@ -200,7 +199,7 @@ fn facts(group: &GroupStatus, rule: &RuleStatus, now: TimestampMs) -> Vec<(&'sta
     }
     if let Some(at) = rule.last_evaluation {
         let took = length(rule.evaluation_time);
-        facts.push(("last evaluation", format!("{} ago, in {took}", card::age(at, now))));
+        facts.push(("last evaluation", format!("{} ago, in {took}", format::age(at, now))));
     }
     facts
 }

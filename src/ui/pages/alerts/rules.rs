@@ -12,7 +12,7 @@ use crate::ui::UiState;
 use crate::ui::address::Address;
 use crate::ui::format;
 use crate::ui::pages::alerts::card;
-use crate::ui::pages::alerts::{AlertsPage, Tab, tabs};
+use crate::ui::pages::alerts::{AlertsPage, Tab, load_tabs};
 use crate::ui::range::Choice;
 use crate::ui::render;
 use crate::ui::shell::{About, Shell};
@@ -67,12 +67,16 @@ pub(crate) async fn page(
         Ok(page) => page.groups,
         Err(error) => return render::failure(&state, &request, &address, &error),
     };
+    let tabs = match load_tabs(&state, &caller, &address, "/ui/alerts/rules").await {
+        Ok(tabs) => tabs,
+        Err(error) => return render::failure(&state, &request, &address, &error),
+    };
     let about = About { page: "alerts", title: "Rules", has_range: false, refresh: "30s" };
     let shell = Shell::new(&state, &request, &address, about);
     let now = TimestampMs(state.clock.now_ms());
     let rows = groups.iter().map(|group| group_rows(group, &address, now));
     let template = RulesPage {
-        tabs: tabs(&groups, &address, "/ui/alerts/rules"),
+        tabs,
         filters: filters(&address),
         find: address.get("find").to_owned(),
         groups: rows.filter(|group| !group.rows.is_empty()).collect(),
@@ -92,7 +96,7 @@ fn group_rows(group: &GroupStatus, address: &Address, now: TimestampMs) -> Group
         took: format::duration_ns(group.evaluation_time.as_nanos() as i64),
         last: group
             .last_evaluation
-            .map_or_else(|| "never".to_owned(), |at| format!("{} ago", card::age(at, now))),
+            .map_or_else(|| "never".to_owned(), |at| format!("{} ago", format::age(at, now))),
         machine_time: group.last_evaluation.map(format::machine).unwrap_or_default(),
         rows: wanted.map(|rule| RuleRow::of(group, rule, address)).collect(),
     }

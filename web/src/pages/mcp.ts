@@ -1,0 +1,4 @@
+// The charts of the page.
+import { startCharts } from "../islands/charts";
+
+startCharts();
