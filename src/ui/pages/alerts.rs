@@ -20,7 +20,9 @@ use crate::model::delivery::{AlertView, DeliveryOutcome, DeliveryReceipt};
 use crate::model::labels::Labels;
 use crate::model::silence::SilenceState;
 use crate::model::time::TimestampMs;
-use crate::service::{AlertQuery, AlertState, GroupStatus, RuleFilter, RuleHealth, RuleKind, RuleQuery};
+use crate::service::{
+    AlertQuery, AlertState, GroupStatus, RuleFilter, RuleHealth, RuleKind, RuleQuery,
+};
 use crate::ui::UiState;
 use crate::ui::address::Address;
 use crate::ui::pages::alerts::card::{Card, Told};

@@ -101,10 +101,9 @@ fn target_row(target: Target, address: &Address, now: TimestampMs) -> TargetRow 
         last: target
             .last_scrape
             .map_or_else(|| "never".to_owned(), |at| format!("{} ago", format::age(at, now))),
-        took: target.last_scrape.map_or_else(
-            || format::MISSING.to_owned(),
-            |_| length(target.last_duration),
-        ),
+        took: target
+            .last_scrape
+            .map_or_else(|| format::MISSING.to_owned(), |_| length(target.last_duration)),
         interval: length(target.interval),
         job: target.job,
         url: target.url,

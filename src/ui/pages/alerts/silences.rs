@@ -287,8 +287,7 @@ fn matcher_of(line: &str) -> Result<Matcher> {
 }
 
 fn covered(matchers: &[Matcher], firing: &[&Labels]) -> Vec<String> {
-    let fits =
-        |labels: &&&Labels| matchers.iter().all(|matcher| matcher.matches_labels(labels));
+    let fits = |labels: &&&Labels| matchers.iter().all(|matcher| matcher.matches_labels(labels));
     firing.iter().filter(fits).take(MAX_PREVIEW).map(|labels| labels.to_string()).collect()
 }
 

@@ -113,7 +113,10 @@ pub(crate) const CHARTS: [(&str, &[&str], Unit, &str); 4] = [
     ),
     (
         "Memory",
-        &["belvedere_process_anonymous_memory_bytes", "process_resident_memory_bytes{job=\"belvedere\"}"],
+        &[
+            "belvedere_process_anonymous_memory_bytes",
+            "process_resident_memory_bytes{job=\"belvedere\"}",
+        ],
         Unit::Bytes,
         "__name__",
     ),

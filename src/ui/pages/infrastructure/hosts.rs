@@ -94,9 +94,20 @@ pub(crate) async fn of(asker: &Asker<'_>, selector: &str) -> Result<Vec<HostRow>
     let (uptime, cores, memory_total) = rest;
     let fullest = fullest(&filesystems);
     let answers = Answers {
-        cpu, memory, received, sent, disk, load, uptime, cores, memory_total, fullest, free,
+        cpu,
+        memory,
+        received,
+        sent,
+        disk,
+        load,
+        uptime,
+        cores,
+        memory_total,
+        fullest,
+        free,
     };
-    let abouts: BTreeMap<Key, &Labels> = names.iter().map(|(labels, _)| (key(labels), labels)).collect();
+    let abouts: BTreeMap<Key, &Labels> =
+        names.iter().map(|(labels, _)| (key(labels), labels)).collect();
     let keys = answers.cpu.keys().chain(answers.memory.keys()).chain(abouts.keys());
     let keys: std::collections::BTreeSet<&Key> = keys.collect();
     let row = |key: &&Key| row(asker, key, abouts.get(*key).copied(), &answers);
@@ -137,7 +148,11 @@ fn row(asker: &Asker<'_>, key: &Key, about: Option<&Labels>, answers: &Answers) 
     let now = |courses: &Courses| courses.get(key).map_or(f64::NAN, |course| last(course));
     let address = asker.address.jump("/ui/infrastructure").with("instance", instance.as_str());
     HostRow {
-        name: if label("nodename").is_empty() { instance.clone() } else { label("nodename").to_owned() },
+        name: if label("nodename").is_empty() {
+            instance.clone()
+        } else {
+            label("nodename").to_owned()
+        },
         instance: instance.clone(),
         about: format!("{} {} {}", label("sysname"), label("release"), label("machine")),
         href: address.with("job", job.as_str()).to_string(),

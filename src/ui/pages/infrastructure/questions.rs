@@ -95,8 +95,18 @@ mod tests {
     #[test]
     fn every_question_is_promql_for_all_hosts_and_for_one() {
         let rows = [
-            CPU, MEMORY, MEMORY_TOTAL, FILESYSTEMS, FREE, DISK_BUSY, RECEIVED, SENT, UPTIME,
-            CORES, NAMES, LOAD,
+            CPU,
+            MEMORY,
+            MEMORY_TOTAL,
+            FILESYSTEMS,
+            FREE,
+            DISK_BUSY,
+            RECEIVED,
+            SENT,
+            UPTIME,
+            CORES,
+            NAMES,
+            LOAD,
         ];
         let charts = CHARTS.iter().flat_map(|chart| chart.queries).copied();
         for text in rows.into_iter().chain(charts) {

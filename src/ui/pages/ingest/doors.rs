@@ -9,8 +9,7 @@ use crate::ui::chart::Unit;
 use crate::ui::format;
 use crate::ui::sparkline::Sparkline;
 
-const ACCEPTED: &str =
-    "sum by (door, signal) (rate(belvedere_ingest_accepted_total{$s}[$w]))";
+const ACCEPTED: &str = "sum by (door, signal) (rate(belvedere_ingest_accepted_total{$s}[$w]))";
 const TAKEN: &str = "sum by (door, signal) (increase(belvedere_ingest_accepted_total{$s}[$range]))";
 const REFUSED: &str =
     "sum by (door, signal, reason) (rate(belvedere_ingest_rejected_total{$s}[$w]))";
@@ -79,7 +78,9 @@ pub(crate) async fn doors(asker: &Asker<'_>) -> Result<Vec<DoorRow>> {
             signal: key.1.clone(),
             rate: Unit::Number.write(course.last().copied().unwrap_or(f64::NAN)),
             rate_href: href(ACCEPTED),
-            taken: taken.get(key).map_or(format::MISSING.to_owned(), |value| format::number(value.round())),
+            taken: taken
+                .get(key)
+                .map_or(format::MISSING.to_owned(), |value| format::number(value.round())),
             sparkline: Sparkline::of(course),
             refused: format::number(refused),
             refused_href: href(REFUSED),

@@ -39,11 +39,8 @@ pub(crate) async fn calls(asker: &Asker<'_>) -> Result<Vec<CallRow>> {
         conditions.push(SpanCondition::Error(true));
     }
     let condition = SpanCondition::And(conditions);
-    let search = TraceSearch {
-        range: asker.range.ns(),
-        condition: condition.clone(),
-        limit: MAX_TRACES,
-    };
+    let search =
+        TraceSearch { range: asker.range.ns(), condition: condition.clone(), limit: MAX_TRACES };
     let found = asker.state.services.traces.search(asker.caller, search).await?;
     let mut calls: Vec<(&Trace, &Span)> = Vec::new();
     for trace in &found.items {
