@@ -191,6 +191,18 @@ impl Ingest {
         self.0.tally.refused(door, signal, reason.as_str(), count);
     }
 
+    /// Counts a request that was refused as a whole before anything of it was understood. Kinds that
+    /// say nothing about what was sent, such as a full appliance, are counted where they arise.
+    pub fn refuse_whole(&self, door: Door, signal: &'static str, kind: ErrorKind) {
+        let reason = match kind {
+            ErrorKind::InvalidInput => RejectReason::Malformed,
+            ErrorKind::LimitExceeded => RejectReason::TooLarge,
+            ErrorKind::Unsupported => RejectReason::Unsupported,
+            _ => return,
+        };
+        self.reject(door, signal, reason, 1);
+    }
+
     fn now(&self) -> Now {
         Now { ns: self.0.clock.now_ns() }
     }

@@ -44,7 +44,9 @@ async fn bulk(
     request: Request,
 ) -> Result<Response, Fault> {
     caller.require(Scope::Ingest)?;
-    let (headers, body) = read_body(request).await?;
+    let unread =
+        |fault: &Fault| door.ingest.refuse_whole(Door::Elasticsearch, "logs", fault.kind());
+    let (headers, body) = read_body(request).await.inspect_err(unread)?;
     let begin = door.ingest.arrival();
     let _reserved = door.ingest.reserve(Door::Elasticsearch, "logs", body.len())?;
     let items = bulk::decode(&body, index.as_deref(), MAX_ITEMS).map_err(|reason| {

@@ -6,6 +6,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use crate::access::{Caller, Scope};
+use crate::ingest::Door as WriteDoor;
 use crate::protocols::elasticsearch::ElasticsearchDoor;
 use crate::protocols::elasticsearch::bulk;
 use crate::protocols::elasticsearch::error::Fault;
@@ -70,7 +71,9 @@ async fn change(
     request: Request,
 ) -> Result<Response, Fault> {
     caller.require(Scope::Ingest)?;
-    let (headers, body) = read_body(request).await?;
+    let unread =
+        |fault: &Fault| door.ingest.refuse_whole(WriteDoor::Elasticsearch, "logs", fault.kind());
+    let (headers, body) = read_body(request).await.inspect_err(unread)?;
     let text = || {
         let text = std::str::from_utf8(&body).map_err(|_| "the document is not valid UTF-8");
         text.map_err(|reason| Fault::bad_request("document_parsing_exception", reason))

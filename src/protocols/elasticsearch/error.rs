@@ -19,6 +19,16 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// Returns the kind of error that the status stands for.
+    pub fn kind(&self) -> ErrorKind {
+        match self.status {
+            StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::LimitExceeded,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => ErrorKind::Unsupported,
+            StatusCode::BAD_REQUEST => ErrorKind::InvalidInput,
+            _ => self.cause.as_ref().map_or(ErrorKind::Internal, Error::kind),
+        }
+    }
+
     /// A malformed request, under the exception's name that clients know.
     pub fn bad_request(name: &'static str, reason: impl Into<String>) -> Self {
         Fault {

@@ -27,9 +27,13 @@ pub async fn take(
     let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or("").trim().to_owned();
     if !THRIFT.iter().any(|known| kind.eq_ignore_ascii_case(known)) {
         let text = format!("Unsupported content type: {kind:?}; send application/x-thrift");
-        return Err(Error::unsupported(text).into());
+        let error = Error::unsupported(text);
+        door.ingest.refuse_whole(Door::JaegerThrift, "traces", error.kind());
+        return Err(error.into());
     }
-    let body = body::read(request, MAX_BODY).await?;
+    let unread =
+        |error: &Error| door.ingest.refuse_whole(Door::JaegerThrift, "traces", error.kind());
+    let body = body::read(request, MAX_BODY).await.inspect_err(unread)?;
     let _reserved = door.ingest.reserve(Door::JaegerThrift, "traces", body.len())?;
     let refuse = |reason: RejectReason, count: u64| {
         door.ingest.reject(Door::JaegerThrift, "traces", reason, count);

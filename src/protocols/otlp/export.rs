@@ -41,24 +41,28 @@ pub(crate) async fn export(
     let ingest = &state.ingest;
     let arrival = ingest.arrival();
     let decoding = ingest.reserve(door, signal.as_str(), body.len())?;
+    let unread = |error: &Error| ingest.refuse_whole(door, signal.as_str(), error.kind());
     let size = body.len();
     match signal {
         Signal::Traces => {
-            let decoded = aside(size, move || decode_traces(&body, encoding, arrival)).await?;
+            let decoded = aside(size, move || decode_traces(&body, encoding, arrival)).await;
+            let decoded = decoded.inspect_err(unread)?;
             drop(decoding);
             let receipt = ingest.traces(door, decoded.batch).await?;
             let refused = receipt.rejected_count();
             Ok(partial(state, door, signal, decoded.rejects, &receipt, refused))
         }
         Signal::Logs => {
-            let decoded = aside(size, move || decode_logs(&body, encoding)).await?;
+            let decoded = aside(size, move || decode_logs(&body, encoding)).await;
+            let decoded = decoded.inspect_err(unread)?;
             drop(decoding);
             let receipt = ingest.logs(door, decoded.batch).await?.receipt;
             let refused = receipt.rejected_count();
             Ok(partial(state, door, signal, decoded.rejects, &receipt, refused))
         }
         Signal::Metrics => {
-            let decoded = aside(size, move || decode_metrics(&body, encoding, arrival)).await?;
+            let decoded = aside(size, move || decode_metrics(&body, encoding, arrival)).await;
+            let decoded = decoded.inspect_err(unread)?;
             drop(decoding);
             let (batch, origins, rejects) = decoded.into_parts();
             let receipt = ingest.metrics(door, batch).await?;

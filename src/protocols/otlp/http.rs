@@ -59,7 +59,10 @@ async fn respond(state: &OtlpState, signal: Signal, request: Request) -> Respons
     }
     let encoding = match encoding_of(request.headers()) {
         Ok(encoding) => encoding,
-        Err(error) => return unknown_encoding(&error),
+        Err(error) => {
+            state.ingest.refuse_whole(Door::OtlpHttp, signal.as_str(), error.kind());
+            return unknown_encoding(&error);
+        }
     };
     match take(state, signal, encoding, request).await {
         Ok(body) => ([(CONTENT_TYPE, content_type_of(encoding))], body).into_response(),
@@ -74,7 +77,9 @@ async fn take(
     request: Request,
 ) -> Result<Vec<u8>> {
     check_caller(request.extensions())?;
-    let body = body::read(request, state.body_bytes).await?;
+    let unread =
+        |error: &Error| state.ingest.refuse_whole(Door::OtlpHttp, signal.as_str(), error.kind());
+    let body = body::read(request, state.body_bytes).await.inspect_err(unread)?;
     let partial = export(state, Door::OtlpHttp, signal, encoding, body).await?;
     Ok(answer(signal, encoding, &partial))
 }
