@@ -102,28 +102,28 @@ impl Account {
             .route("/api/v2/scenarios/{id}", get(one))
             .route("/api/v2/scenarios/{id}/run", post(run))
             .route("/api/v2/scenarios/{id}/logs", get(logs))
-            .fallback(async || refusal(StatusCode::NOT_FOUND, "Not Found", "no such endpoint"))
+            .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "Not Found", "no such endpoint"))
             .with_state(self.clone())
     }
 
-    fn knows(&self, headers: &HeaderMap) -> Result<(), Response> {
+    fn knows(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let given = headers.get("authorization").and_then(|value| value.to_str().ok());
         let token = given.and_then(|text| text.strip_prefix("Token "));
         match token == Some(self.0.token.as_str()) {
             true => Ok(()),
             false => {
                 let why = "the token is not of this account";
-                Err(refusal(StatusCode::UNAUTHORIZED, "Access denied.", why))
+                Err(Refusal::new(StatusCode::UNAUTHORIZED, "Access denied.", why))
             }
         }
     }
 
-    fn find(&self, headers: &HeaderMap, id: &str) -> Result<&'static Scenario, Response> {
+    fn find(&self, headers: &HeaderMap, id: &str) -> Result<&'static Scenario, Refusal> {
         self.knows(headers)?;
         let found = SCENARIOS.iter().find(|scenario| scenario.id.to_string() == id);
         found.ok_or_else(|| {
             let why = format!("Scenario with ID {id} was not found");
-            refusal(StatusCode::NOT_FOUND, "Not found", &why)
+            Refusal::new(StatusCode::NOT_FOUND, "Not found", why)
         })
     }
 
@@ -158,34 +158,27 @@ async fn list(
     State(account): State<Account>,
     Query(query): Query<HashMap<String, String>>,
     headers: HeaderMap,
-) -> Response {
-    if let Err(refused) = account.knows(&headers) {
-        return refused;
-    }
+) -> Result<Json<Value>, Refusal> {
+    account.knows(&headers)?;
     if query.get("teamId").map(String::as_str) != Some("215") {
         let why = "You are not a member of this team";
-        return refusal(StatusCode::FORBIDDEN, "Permission denied", why);
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "Permission denied", why));
     }
     let number = |key: &str| query.get(key).and_then(|text| text.parse::<usize>().ok());
     let (offset, limit) = (number("pg[offset]").unwrap_or(0), number("pg[limit]").unwrap_or(10));
     let now_ms = account.0.clock.now_ms();
     let page: Vec<Value> =
         SCENARIOS.iter().skip(offset).take(limit.min(100)).map(|one| about(one, now_ms)).collect();
-    Json(json!({"scenarios": page, "pg": {"offset": offset, "limit": limit}})).into_response()
+    Ok(Json(json!({"scenarios": page, "pg": {"offset": offset, "limit": limit}})))
 }
 
 async fn one(
     State(account): State<Account>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Response {
-    match account.find(&headers, &id) {
-        Ok(scenario) => {
-            let scenario = about(scenario, account.0.clock.now_ms());
-            Json(json!({ "scenario": scenario })).into_response()
-        }
-        Err(refused) => refused,
-    }
+) -> Result<Json<Value>, Refusal> {
+    let scenario = about(account.find(&headers, &id)?, account.0.clock.now_ms());
+    Ok(Json(json!({ "scenario": scenario })))
 }
 
 async fn run(
@@ -193,20 +186,17 @@ async fn run(
     Path(id): Path<String>,
     headers: HeaderMap,
     Json(asked): Json<Value>,
-) -> Response {
-    let scenario = match account.find(&headers, &id) {
-        Ok(scenario) => scenario,
-        Err(refused) => return refused,
-    };
+) -> Result<Json<Value>, Refusal> {
+    let scenario = account.find(&headers, &id)?;
     if !scenario.is_active || scenario.is_paused {
         let why = format!("Scenario {id} is not active");
-        return refusal(StatusCode::BAD_REQUEST, "Scenario can not be run", &why);
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "Scenario can not be run", why));
     }
     let (milliseconds, run) = account.begin_run(scenario);
     let (execution, status) = (run.id.clone(), run.status);
     account.remember(run);
     if asked["responsive"] != json!(true) {
-        return Json(json!({ "executionId": execution })).into_response();
+        return Ok(Json(json!({ "executionId": execution })));
     }
     account.0.clock.sleep(Duration::from_millis(milliseconds.unsigned_abs())).await;
     let outputs = json!({"received": asked["data"], "bundles": 1});
@@ -215,18 +205,15 @@ async fn run(
         "status": status.to_string(),
         "outputs": if status == 3 { Value::Null } else { outputs },
     });
-    Json(answer).into_response()
+    Ok(Json(answer))
 }
 
 async fn logs(
     State(account): State<Account>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Response {
-    let scenario = match account.find(&headers, &id) {
-        Ok(scenario) => scenario,
-        Err(refused) => return refused,
-    };
+) -> Result<Json<Value>, Refusal> {
+    let scenario = account.find(&headers, &id)?;
     let runs = account.0.runs.lock();
     let entry = |run: &Run| {
         json!({
@@ -242,7 +229,7 @@ async fn logs(
     };
     let own = runs.iter().rev().filter(|run| run.scenario == scenario.id);
     let entries: Vec<Value> = own.map(entry).collect();
-    Json(json!({ "scenarioLogs": entries })).into_response()
+    Ok(Json(json!({ "scenarioLogs": entries })))
 }
 
 /// A scenario as Make.com tells it.
@@ -281,10 +268,25 @@ fn instant(ms: i64) -> String {
     format!("{at:.3}")
 }
 
-fn refusal(status: StatusCode, message: &str, detail: &str) -> Response {
-    let code = format!("IM{:03}", status.as_u16() % 100);
-    let body = json!({"message": message, "detail": detail, "code": code});
-    (status, Json(body)).into_response()
+/// What the account answers to a request that it does not take.
+struct Refusal {
+    status: StatusCode,
+    message: &'static str,
+    detail: String,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, message: &'static str, detail: impl Into<String>) -> Self {
+        Refusal { status, message, detail: detail.into() }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let code = format!("IM{:03}", self.status.as_u16() % 100);
+        let body = json!({"message": self.message, "detail": self.detail, "code": code});
+        (self.status, Json(body)).into_response()
+    }
 }
 
 #[cfg(test)]

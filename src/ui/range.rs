@@ -62,8 +62,6 @@ pub(crate) struct Range {
     pub(crate) refreshes: Vec<Choice>,
     /// The page's state but for the scope.
     pub(crate) others: Vec<(String, String)>,
-    /// How far back the window to compare with lies.
-    pub(crate) compare: Option<Duration>,
     start: TimestampMs,
     end: TimestampMs,
 }
@@ -97,7 +95,6 @@ impl Range {
                 start.0 -= 3_600_000;
             }
         }
-        let window = Duration::from_millis(end.0.abs_diff(start.0));
         let refresh = written("refresh", refresh);
         let is_default = |value: &str, wanted: &str| value == wanted;
         Range {
@@ -110,7 +107,6 @@ impl Range {
             compares: choices(&COMPARES, |value| is_default(value, address.get("cmp"))),
             refreshes: choices(&REFRESHES, |value| is_default(value, &refresh)),
             others: address.pairs_but(&["scope"]),
-            compare: compare_of(address.get("cmp"), window),
             from,
             to,
             start,
@@ -202,14 +198,6 @@ fn seconds_of(refresh: &str) -> u64 {
     }
 }
 
-fn compare_of(text: &str, window: Duration) -> Option<Duration> {
-    match text {
-        "" => None,
-        "prev" => Some(window),
-        text => parse_duration(text).ok(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,7 +218,7 @@ mod tests {
         let range = range(&[]);
         assert_eq!(range.label, "Last hour");
         assert_eq!(range.window(), Duration::from_secs(3_600));
-        assert_eq!((range.refresh_seconds, range.compare), (0, None));
+        assert_eq!(range.refresh_seconds, 0);
     }
 
     #[test]
@@ -242,11 +230,11 @@ mod tests {
     }
 
     #[test]
-    fn the_window_to_compare_with_lies_back_as_asked() {
-        let range = |cmp| range(&[("from", "now-2h"), ("cmp", cmp), ("refresh", "live")]);
-        assert_eq!(range("prev").compare, Some(Duration::from_secs(7_200)));
-        assert_eq!(range("1d").compare, Some(Duration::from_secs(86_400)));
-        assert_eq!(range("1d").refresh_seconds, 2);
+    fn a_page_refreshes_as_its_address_says() {
+        let seconds = |refresh| range(&[("refresh", refresh)]).refresh_seconds;
+        assert_eq!((seconds("live"), seconds("30s"), seconds("soon")), (2, 30, 0));
+        let compared = range(&[("cmp", "1d")]);
+        assert!(compared.compares.iter().any(|choice| choice.current && choice.href == "1d"));
     }
 
     #[test]

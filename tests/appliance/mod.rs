@@ -115,6 +115,19 @@ impl Appliance {
         text(&answer)
     }
 
+    /// Asks until the answer contains `part`, and returns that answer.
+    pub fn ask_until(&self, path: &str, part: &str) -> String {
+        let begin = Instant::now();
+        loop {
+            let answer = self.ask("GET", path, "");
+            if answer.contains(part) {
+                return answer;
+            }
+            assert!(begin.elapsed() < DEADLINE, "{path} never said {part}: {answer}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());

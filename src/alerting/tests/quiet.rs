@@ -99,7 +99,7 @@ async fn questions_about_alerts_say_what_keeps_them_quiet() {
     };
     let all = names(AlertQuery::default()).await;
     assert_eq!(all.len(), 3);
-    assert_eq!(all[0].quiet.silenced_by, [silence.id.clone()]);
+    assert_eq!(all[0].quiet.silenced_by, std::slice::from_ref(&silence.id));
     assert_eq!(all[2].quiet.inhibited_by, [all[1].fingerprint]);
     let loud =
         names(AlertQuery { silenced: false, inhibited: false, ..AlertQuery::default() }).await;

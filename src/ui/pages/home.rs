@@ -14,7 +14,7 @@ use crate::access::Caller;
 use crate::service::TargetHealth;
 use crate::ui::UiState;
 use crate::ui::address::Address;
-use crate::ui::pages::home::lists::{ErrorLog, SlowTrace, TargetRow};
+use crate::ui::pages::home::lists::{AlertRow, ErrorLog, SlowTrace, TargetRow};
 use crate::ui::pages::home::tiles::Tile;
 use crate::ui::render;
 use crate::ui::shell::{About, Shell};
@@ -25,6 +25,8 @@ struct HomePage {
     shell: Shell,
     tiles: Vec<Tile>,
     targets: Result<Vec<TargetRow>, String>,
+    alerts: Result<Vec<AlertRow>, String>,
+    alerts_href: String,
     errors: Result<Vec<ErrorLog>, String>,
     errors_href: String,
     traces: Result<Vec<SlowTrace>, String>,
@@ -48,9 +50,10 @@ pub(crate) async fn page(
     };
     let about = About { page: "home", title: "Home", has_range: true, refresh: "30s" };
     let shell = Shell::new(&state, &request, &address, about);
-    let (tiles, targets, errors, traces) = tokio::join!(
+    let (tiles, targets, alerts, errors, traces) = tokio::join!(
         tiles::all(&state, &caller, &shell.range, &address),
         lists::targets(&state, &caller, &address),
+        lists::alerts(&state, &caller, &address),
         lists::errors(&state, &caller, &shell.range),
         lists::slow_traces(&state, &caller, &shell.range, &address),
     );
@@ -63,6 +66,8 @@ pub(crate) async fn page(
         tiles,
         targets,
         errors,
+        alerts,
+        alerts_href: address.jump("/ui/alerts").to_string(),
         errors_href: lists::errors_address(&address).to_string(),
         traces,
         services,

@@ -7,6 +7,7 @@ use crate::model::log_filter::{FilterValue, LogField, LogFilter};
 use crate::model::log_query::{Direction, LogSearch, LogSelect};
 use crate::model::trace::{StatusCode, Trace};
 use crate::model::trace_query::{SpanCondition, TraceSearch};
+use crate::service::{ActiveAlert, AlertState, RuleFilter, RuleKind, RuleQuery};
 use crate::service::{LogsService, Pill, Target, TargetHealth};
 use crate::ui::UiState;
 use crate::ui::address::Address;
@@ -28,6 +29,17 @@ pub(crate) struct TargetRow {
     /// Why it is down; empty when it is not.
     pub(crate) error: String,
     pub(crate) took: String,
+    pub(crate) href: String,
+}
+
+/// An alert that is pending or fires.
+pub(crate) struct AlertRow {
+    pub(crate) name: String,
+    pub(crate) firing: bool,
+    /// What it says for people; may be empty.
+    pub(crate) summary: String,
+    /// How long its condition holds.
+    pub(crate) since: String,
     pub(crate) href: String,
 }
 
@@ -77,6 +89,34 @@ fn target_row(target: Target, address: &Address) -> TargetRow {
         health: target.health,
         error: target.last_error,
     }
+}
+
+/// Returns the alerts, those that fire first, the newest before the older.
+pub(crate) async fn alerts(
+    state: &UiState,
+    caller: &Caller,
+    address: &Address,
+) -> Result<Vec<AlertRow>, String> {
+    let query = RuleQuery { kind: Some(RuleFilter::Alerting), ..RuleQuery::default() };
+    let page = state.services.rules.groups(caller, query).await.map_err(words)?;
+    let mut active: Vec<(&str, &ActiveAlert)> = Vec::new();
+    for rule in page.groups.iter().flat_map(|group| &group.rules) {
+        let RuleKind::Alerting { alerts, .. } = &rule.kind else { continue };
+        active.extend(alerts.iter().map(|alert| (rule.name.as_str(), alert)));
+    }
+    active.sort_by_key(|(_, alert)| std::cmp::Reverse((alert.state, alert.active_at)));
+    active.truncate(ROWS);
+    let now_ms = state.clock.now_ms();
+    let row = |(name, alert): (&str, &ActiveAlert)| AlertRow {
+        name: name.to_owned(),
+        firing: alert.state == AlertState::Firing,
+        summary: alert.annotations.get("summary").unwrap_or_default().to_owned(),
+        since: format::duration_ns(
+            now_ms.saturating_sub(alert.active_at.0).max(0).saturating_mul(1_000_000),
+        ),
+        href: address.jump("/ui/alerts").with("find", name).to_string(),
+    };
+    Ok(active.into_iter().map(row).collect())
 }
 
 /// Returns the address of the page that shows all of [`errors`].

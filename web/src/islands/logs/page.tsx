@@ -100,6 +100,25 @@ export function LogsPage({ curl }: { curl: string }) {
     });
     return () => tail.stop();
   }, [live === "off", streamed.value]);
+  // The picture of a live view follows the lines, but not at each of them.
+  useEffect(() => {
+    if (live === "off") return undefined;
+    const every = setInterval(() => {
+      if (document.hidden) return;
+      const drawn = question(pairs.peek(), rangeNow());
+      drawn.set("buckets", "120");
+      askers.current[1].ask<Histogram>(`/api/x/logs/histogram?${drawn}`).then(
+        (found) => {
+          if (!found) return;
+          setVolume(found);
+          const total = found.counts.flat().reduce((sum, one) => sum + one, 0);
+          setAbout((now) => now && { ...now, total });
+        },
+        () => undefined,
+      );
+    }, 5_000);
+    return () => clearInterval(every);
+  }, [live === "off"]);
   const catchUp = () => {
     setRows((now) => merge(waiting, now));
     setWaiting([]);
