@@ -31,7 +31,7 @@ fn significant(value: f64) -> String {
         m if m >= 0.001 => 2 + (-m.log10().floor()) as usize,
         _ => return format!("{value:.2e}"),
     };
-    let text = format!("{value:.decimals$}");
+    let text = format!("{:.decimals$}", value + 0.0);
     if !text.contains('.') {
         return text;
     }
@@ -119,6 +119,7 @@ mod tests {
     fn numbers_have_three_digits_and_a_suffix() {
         for (value, text) in [
             (0.0, "0"),
+            (-0.0, "0"),
             (1.0, "1"),
             (12.345, "12.3"),
             (0.012345, "0.0123"),

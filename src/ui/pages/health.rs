@@ -54,8 +54,16 @@ struct Loss {
     /// What to do when it did.
     advice: &'static str,
     count: String,
-    bad: bool,
+    seen: Seen,
     href: String,
+}
+
+/// Whether something happened.
+enum Seen {
+    Never,
+    Happened,
+    /// The question failed, or the appliance does not measure itself.
+    Unknown,
 }
 
 /// What one signal takes.
@@ -83,7 +91,7 @@ pub(crate) async fn page(
     let budget = facts.memory_budget as f64;
     let (tiles, losses, routes, questions, storage, charts) = tokio::join!(
         futures_util::future::join_all(TILES.iter().map(|ask| tile(&asker, ask, budget))),
-        futures_util::future::join_all(LOSSES.iter().map(|ask| loss(&asker, ask))),
+        losses(&asker),
         routes::of(&asker, &routes::HTTP),
         routes::of(&asker, &routes::USE_CASES),
         storage(&asker),
@@ -157,15 +165,28 @@ async fn tile(asker: &Asker<'_>, ask: &TileQuestion, budget: f64) -> Tile {
     }
 }
 
-async fn loss(asker: &Asker<'_>, ask: &LossQuestion) -> Loss {
-    let answer = asker.at_end(ask.query).await.unwrap_or_default();
-    // A counter without a series has never counted anything.
-    let count: f64 = answer.iter().map(|(_, value)| value.max(0.0)).sum();
+async fn losses(asker: &Asker<'_>) -> Vec<Loss> {
+    let measured = asker.at_end(STORAGE).await.is_ok_and(|series| !series.is_empty());
+    futures_util::future::join_all(LOSSES.iter().map(|ask| loss(asker, ask, measured))).await
+}
+
+/// A counter without a series has never counted anything, where anything is `measured` at all.
+async fn loss(asker: &Asker<'_>, ask: &LossQuestion, measured: bool) -> Loss {
+    let counted = match measured {
+        true => asker.at_end(ask.query).await.ok(),
+        false => None,
+    };
+    let count =
+        counted.map(|series| series.iter().fold(0.0, |sum, (_, value)| sum + value.max(0.0)));
     Loss {
         words: ask.words,
         advice: ask.advice,
-        count: format::number(count.round()),
-        bad: count >= 0.5,
+        count: format::number(count.unwrap_or(f64::NAN).round()),
+        seen: match count {
+            None => Seen::Unknown,
+            Some(count) if count >= 0.5 => Seen::Happened,
+            Some(_) => Seen::Never,
+        },
         href: asker.href(ask.query),
     }
 }
@@ -173,7 +194,7 @@ async fn loss(asker: &Asker<'_>, ask: &LossQuestion) -> Loss {
 async fn storage(asker: &Asker<'_>) -> crate::base::error::Result<Vec<StorageRow>> {
     let mut series = asker.at_end(STORAGE).await?;
     series.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let total: f64 = series.iter().map(|(_, bytes)| bytes).sum();
+    let total = series.iter().fold(0.0, |sum, (_, bytes)| sum + bytes);
     let row = |(labels, bytes): &(crate::model::labels::Labels, f64)| {
         let signal = labels.get("signal").unwrap_or_default();
         StorageRow {

@@ -16,6 +16,7 @@ use crate::ui::UiState;
 use crate::ui::address::Address;
 use crate::ui::pages::home::lists::{AlertRow, ErrorLog, SlowTrace, TargetRow};
 use crate::ui::pages::home::tiles::Tile;
+use crate::ui::pages::ingest::snippets;
 use crate::ui::render;
 use crate::ui::shell::{About, Shell};
 
@@ -54,7 +55,7 @@ pub(crate) async fn page(
         tiles::all(&state, &caller, &shell.range, &address),
         lists::targets(&state, &caller, &address),
         lists::alerts(&state, &caller, &address),
-        lists::errors(&state, &caller, &shell.range),
+        lists::errors(&state, &caller, &shell.range, &address),
         lists::slow_traces(&state, &caller, &shell.range, &address),
     );
     let (traces, services) = match traces {
@@ -86,10 +87,7 @@ impl HomePage {
 
     /// Starts a service that sends its telemetry here.
     fn start(&self) -> String {
-        format!(
-            "OTEL_EXPORTER_OTLP_ENDPOINT={} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf node your-service.js",
-            self.origin
-        )
+        snippets::start_service(&self.origin)
     }
 
     /// Sends one log line.

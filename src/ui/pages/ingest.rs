@@ -1,7 +1,7 @@
 //! What comes in: targets that are scraped, doors that take data, what they refuse, and how to send.
 
 mod doors;
-mod snippets;
+pub(crate) mod snippets;
 
 use askama::Template;
 use axum::extract::State;

@@ -12,6 +12,7 @@ use crate::access::Caller;
 use crate::ui::UiState;
 use crate::ui::address::Address;
 use crate::ui::format;
+use crate::ui::pages::ingest::snippets;
 use crate::ui::pages::metrics::families::Families;
 use crate::ui::pages::metrics::values::Values;
 use crate::ui::render;
@@ -29,6 +30,15 @@ struct MetricsPage {
     families: Option<Families>,
     find: String,
     at: String,
+    /// The address by which the browser came.
+    origin: String,
+}
+
+impl MetricsPage {
+    /// Sends one value.
+    fn curl(&self) -> String {
+        snippets::send_metric(&self.origin)
+    }
 }
 
 /// Shows the values at the end of the range; the script draws their course.
@@ -55,7 +65,8 @@ pub(crate) async fn page(
         None
     };
     let at = format::minute(range.end);
-    let template = MetricsPage { shell, expressions, families, find, at };
+    let origin = render::origin_of(&request);
+    let template = MetricsPage { shell, expressions, families, find, at, origin };
     let nonce = template.shell.nonce.clone();
     render::page(&template, &nonce)
 }

@@ -10,6 +10,7 @@ use crate::service::{Red, RedAnswer};
 use crate::ui::UiState;
 use crate::ui::address::Address;
 use crate::ui::format;
+use crate::ui::pages::ingest::snippets;
 use crate::ui::render;
 use crate::ui::shell::{About, Shell};
 use crate::ui::sparkline::Sparkline;
@@ -147,9 +148,6 @@ pub(crate) fn covers(red: &RedAnswer) -> String {
 impl ServicesPage {
     /// Starts a service that sends its spans here.
     fn start(&self) -> String {
-        format!(
-            "OTEL_SERVICE_NAME=checkout OTEL_EXPORTER_OTLP_ENDPOINT={} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf node your-service.js",
-            self.origin
-        )
+        snippets::start_service(&self.origin)
     }
 }

@@ -14,6 +14,7 @@ use crate::model::trace_query::TraceSearch;
 use crate::service::Pill;
 use crate::ui::UiState;
 use crate::ui::address::Address;
+use crate::ui::pages::ingest::snippets;
 use crate::ui::pages::traces::form::Form;
 use crate::ui::pages::traces::row::{Point, Row};
 use crate::ui::render;
@@ -120,9 +121,6 @@ fn collect(traces: &[crate::model::trace::Trace], form: &Form, address: &Address
 impl TracesPage {
     /// Starts a service that sends its spans here.
     fn start(&self) -> String {
-        format!(
-            "OTEL_EXPORTER_OTLP_ENDPOINT={} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf node your-service.js",
-            self.origin
-        )
+        snippets::start_service(&self.origin)
     }
 }

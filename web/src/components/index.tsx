@@ -127,6 +127,16 @@ export function SidePanel(props: {
   actions?: ComponentChildren;
   children: ComponentChildren;
 }) {
+  const close = useRef(props.onClose);
+  close.current = props.onClose;
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const above = document.querySelector("dialog[open], details.menu[open]");
+      if (event.key === "Escape" && !event.defaultPrevented && !above) close.current();
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, []);
   return (
     <section class="side-panel" aria-label={props.title}>
       <header>

@@ -1,4 +1,4 @@
-// A rule's page draws what the rule measures.
-import { startCharts } from "../islands/charts";
+// A rule's page draws what the rule measures; the lists have no chart and do not load it.
+if (document.querySelector("[data-chart]")) void import("../islands/charts").then(({ startCharts }) => startCharts());
 
-startCharts();
+export {};

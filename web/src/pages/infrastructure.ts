@@ -1,4 +1,4 @@
-// The charts of the page.
-import { startCharts } from "../islands/charts";
+// A host's page draws its charts; the list of hosts has none and does not load them.
+if (document.querySelector("[data-chart]")) void import("../islands/charts").then(({ startCharts }) => startCharts());
 
-startCharts();
+export {};

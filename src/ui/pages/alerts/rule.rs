@@ -78,12 +78,11 @@ pub(crate) async fn page(
     let nth = address.get("nth").parse().unwrap_or(0);
     let found = groups.first().and_then(|group| Some((group, group.rules.get(nth)?)));
     let Some((group, rule)) = found else {
-        let error = Error::not_found(format!(
-            "no rule {:?} in group {:?} of {:?}",
-            address.get("rule"),
-            address.get("group"),
-            address.get("file")
-        ));
+        let [name, group, file] = ["rule", "group", "file"].map(|key| address.get(key));
+        let error = Error::not_found(match name.is_empty() {
+            true => "the address names no rule; the list of rules links to each".to_owned(),
+            false => format!("no rule {name:?} in group {group:?} of {file:?}"),
+        });
         return render::failure(&state, &request, &address, &error);
     };
     let about = About { page: "alerts", title: "Rule", has_range: true, refresh: "30s" };

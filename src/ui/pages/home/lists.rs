@@ -2,6 +2,7 @@
 
 use crate::access::Caller;
 use crate::base::error::Error;
+use crate::model::log::LogRecord;
 use crate::model::log::Severity;
 use crate::model::log_filter::{FilterValue, LogField, LogFilter};
 use crate::model::log_query::{Direction, LogSearch, LogSelect};
@@ -50,6 +51,8 @@ pub(crate) struct ErrorLog {
     pub(crate) severity: &'static str,
     pub(crate) service: String,
     pub(crate) line: String,
+    /// The span that wrote it, or the lines of its service.
+    pub(crate) href: String,
 }
 
 /// A trace that took long.
@@ -129,6 +132,7 @@ pub(crate) async fn errors(
     state: &UiState,
     caller: &Caller,
     range: &Range,
+    address: &Address,
 ) -> Result<Vec<ErrorLog>, String> {
     let scope = LogsService::view_filter("", std::iter::empty(), &range.scope).map_err(words)?;
     let is = |severity: Severity| {
@@ -155,8 +159,22 @@ pub(crate) async fn errors(
         severity: hit.record.severity.word(),
         service: hit.record.service_name().to_owned(),
         line: hit.record.body.to_text().chars().take(LINE_CHARACTERS).collect(),
+        href: origin_of(&hit.record, address).to_string(),
     };
     Ok(page.hits.iter().map(row).collect())
+}
+
+/// Returns the address of the span that wrote a record; without one, of the errors of its service.
+fn origin_of(record: &LogRecord, address: &Address) -> Address {
+    match (record.trace_id, record.span_id) {
+        (Some(trace), Some(span)) => {
+            address.jump(&format!("/ui/traces/{trace}")).with("span", span.to_string())
+        }
+        (Some(trace), None) => address.jump(&format!("/ui/traces/{trace}")),
+        (None, _) => {
+            errors_address(address).with("f", format!("service.name={}", record.service_name()))
+        }
+    }
 }
 
 /// Returns the slowest among the newest traces, and the services that have spans in the range.

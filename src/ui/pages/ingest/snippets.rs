@@ -9,6 +9,18 @@ pub(crate) struct Snippet {
     pub(crate) text: String,
 }
 
+/// Starts a Node.js service that sends its telemetry to `origin`.
+pub(crate) fn start_service(origin: &str) -> String {
+    format!(
+        "OTEL_SERVICE_NAME=checkout \\\nOTEL_EXPORTER_OTLP_ENDPOINT={origin} \\\nOTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf \\\nnode your-service.js"
+    )
+}
+
+/// Sends one value of a metric to `origin`.
+pub(crate) fn send_metric(origin: &str) -> String {
+    METRIC.replace("$ORIGIN", origin)
+}
+
 /// The ways, by key; the first is shown unless the address says otherwise.
 pub(crate) const WAYS: [(&str, &str); 8] = [
     ("curl", "Try it"),
@@ -60,11 +72,10 @@ const CURL: [(&str, &str); 3] = [
         "A span that ends now",
         "NOW=$(date +%s)\ncurl $ORIGIN/v1/traces -H 'content-type: application/json' -d '{\"resourceSpans\":[{\n  \"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"demo\"}}]},\n  \"scopeSpans\":[{\"spans\":[{\"traceId\":\"'$(openssl rand -hex 16)'\",\"spanId\":\"'$(openssl rand -hex 8)'\",\n    \"name\":\"hello\",\"kind\":2,\"startTimeUnixNano\":\"'$NOW'000000000\",\"endTimeUnixNano\":\"'$NOW'500000000\"}]}]}]}'",
     ),
-    (
-        "A metric",
-        "curl $ORIGIN/v1/metrics -H 'content-type: application/json' -d '{\"resourceMetrics\":[{\n  \"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"demo\"}}]},\n  \"scopeMetrics\":[{\"metrics\":[{\"name\":\"demo_temperature\",\"gauge\":{\"dataPoints\":[\n    {\"timeUnixNano\":\"'$(date +%s)'000000000\",\"asDouble\":21.5}]}}]}]}]}'",
-    ),
+    ("A metric", METRIC),
 ];
+
+const METRIC: &str = "curl $ORIGIN/v1/metrics -H 'content-type: application/json' -d '{\"resourceMetrics\":[{\n  \"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"demo\"}}]},\n  \"scopeMetrics\":[{\"metrics\":[{\"name\":\"demo_temperature\",\"gauge\":{\"dataPoints\":[\n    {\"timeUnixNano\":\"'$(date +%s)'000000000\",\"asDouble\":21.5}]}}]}]}]}'";
 
 const OPENTELEMETRY: [(&str, &str); 4] = [
     (

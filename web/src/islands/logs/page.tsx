@@ -134,6 +134,9 @@ export function LogsPage({ curl }: { curl: string }) {
   const box = useRef<HTMLDivElement>(null);
   const height = useHeight(box);
   const nothing = !busy && error === undefined && rows.length === 0;
+  const narrowed = pills.some((pill) => !pill.off) || query.value !== "" || all(pairs.value, "scope").length > 0;
+  // Nothing was ever sent, it seems: there is nothing to narrow either.
+  const unused = nothing && !narrowed;
   return (
     <>
       <form
@@ -164,13 +167,13 @@ export function LogsPage({ curl }: { curl: string }) {
           {about?.warnings.join(" · ")}
         </p>
       )}
-      {volume && error === undefined && (
+      {volume && error === undefined && !nothing && (
         <section class="panel volume-panel" aria-label="Volume">
           <VolumeChart data={volume} onBrush={(start, end) => show(withValues(withValues(pairs.value, "from", [String(start)]), "to", [String(end)]))} />
         </section>
       )}
-      <div class={chosen ? "logs-grid with-detail" : "logs-grid"}>
-        <FieldList onPill={addPill} />
+      <div class={chosen ? "logs-grid with-detail" : unused ? "logs-grid bare" : "logs-grid"}>
+        {!unused && <FieldList onPill={addPill} />}
         <section class="panel lines" ref={box} aria-label="Lines">
           <header>
             <h2>{about ? `${count(about.total)} lines` : "Lines"}</h2>
@@ -194,7 +197,7 @@ export function LogsPage({ curl }: { curl: string }) {
               <Skeleton lines={12} />
             </div>
           )}
-          {nothing && live === "off" && <NoLines curl={curl} narrowed={pills.some((pill) => !pill.off) || query.value !== "" || all(pairs.value, "scope").length > 0} />}
+          {nothing && live === "off" && <NoLines curl={curl} narrowed={narrowed} />}
           {nothing && live !== "off" && <p class="body quiet">Waiting for the first line…</p>}
           {rows.length > 0 && (
             <VirtualList

@@ -1,6 +1,7 @@
 // One expression: a text field that becomes an editor, and what can be done with the row.
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "../../components";
+import { Failure } from "../../lib/fetch";
 import { faultAt, faultWords, letter, type Outcome } from "./model";
 import type { Editor } from "./editor";
 
@@ -52,7 +53,9 @@ export function ExpressionRow(props: RowProps) {
       editor.current?.destroy();
     };
   }, []);
-  const message = props.outcome?.error instanceof Error ? props.outcome.error.message : "";
+  // What is wrong with the text stands below it; what is wrong elsewhere is said beside.
+  const fault = props.outcome?.error;
+  const message = fault instanceof Failure && [400, 422].includes(fault.status) ? fault.message : "";
   const own = props.outcome?.expression === props.text;
   const at = message && own ? faultAt(message, props.text) : undefined;
   useEffect(() => editor.current?.fault(at, faultWords(message)), [at, message]);

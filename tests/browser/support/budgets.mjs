@@ -1,0 +1,56 @@
+// What a page may weigh and how long it may take.
+
+import assert from "node:assert/strict";
+
+/** Gzipped bytes of scripts before interaction, and of styles. */
+const LIMITS = { list: 30_000, chart: 60_000, style: 20_000 };
+/** Milliseconds; doubled because the machine is shared. */
+const FIRST_PAINT = 300 * 2;
+const LONG_TASK = 200 * 2;
+/** What is loaded when one asks for it. */
+const LAZY = /editor|palette/;
+
+/** Notes the files of a page; call it before the page is opened. */
+export function noteFiles(view) {
+  const files = new Map();
+  view.page.on("response", (response) => {
+    const url = response.url();
+    if (url.includes("/ui/static/") && !LAZY.test(url)) files.set(url, response.request().resourceType());
+  });
+  return files;
+}
+
+/** Holds an opened page to its budget, and says what it took. */
+export async function weigh(view, page, files, context) {
+  const weights = { script: 0, stylesheet: 0 };
+  for (const [url, kind] of files) {
+    if (kind in weights) weights[kind] += await gzipped(url);
+  }
+  // The server's own share depends on how the binary was built, and is measured apart.
+  const [answered, painted, longest] = await view.page.evaluate(() => [
+    performance.getEntriesByType("navigation")[0].responseStart,
+    performance.getEntriesByName("first-contentful-paint")[0].startTime,
+    window.longest,
+  ]);
+  const paint = painted - answered;
+  context.diagnostic(
+    `${weights.script} B of scripts, ${weights.stylesheet} B of styles; answer ${Math.round(answered)} ms, paint ${Math.round(paint)} ms after it, longest task ${Math.round(longest)} ms`,
+  );
+  assert.ok(weights.script <= (page.chart ? LIMITS.chart : LIMITS.list), `${weights.script} bytes of scripts`);
+  assert.ok(weights.stylesheet <= LIMITS.style, `${weights.stylesheet} bytes of styles`);
+  assert.ok(paint <= FIRST_PAINT, `first paint ${paint} ms after the answer`);
+  assert.ok(longest <= LONG_TASK, `a task of ${longest} ms`);
+}
+
+const known = new Map();
+
+/** Returns the bytes that a file takes when it is sent with gzip. */
+async function gzipped(url) {
+  if (!known.has(url)) {
+    const response = await fetch(url, { headers: { "accept-encoding": "gzip" } });
+    assert.equal(response.headers.get("content-encoding"), "gzip", url);
+    await response.arrayBuffer();
+    known.set(url, Number(response.headers.get("content-length")));
+  }
+  return known.get(url);
+}
