@@ -1,17 +1,8 @@
 //! `belvedere demo`, as a person runs it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a test fails by panicking and tells what it measured"
-)]
-
-mod appliance;
 
 use std::fs;
 
-use appliance::{demo_directory, start_demo};
+use crate::appliance::{demo_directory, start_demo};
 
 #[test]
 fn a_demo_has_every_signal_and_agents_at_work_within_a_minute_and_leaves_nothing_behind() {

@@ -1,17 +1,9 @@
 //! What no client should send, at every way in of the real binary: a clear error in the protocol's
 //! own form, counted by reason, and no neighbour in the same batch is lost.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-
-mod appliance;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use appliance::{Appliance, start};
+use crate::appliance::{Appliance, start};
 
 const JSON: &str = "application/json";
 const PROTOBUF: &str = "application/x-protobuf";

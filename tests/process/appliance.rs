@@ -1,5 +1,4 @@
 //! Starts and ends the real binary.
-#![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::fs;
 use std::io::{Read, Write};

@@ -1,14 +1,5 @@
 //! Kills the real binary again and again under a load of all three signals, and counts what is
 //! found afterwards against a ledger of what was acknowledged.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a test fails by panicking and tells its seed and figures"
-)]
-
-mod appliance;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -23,7 +14,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
-use appliance::{Appliance, start};
+use crate::appliance::{Appliance, start};
 
 /// How often the appliance is killed.
 const KILLS: u32 = 50;

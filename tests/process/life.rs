@@ -1,18 +1,9 @@
 //! The real binary, as a person or a service manager runs it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a test fails by panicking and tells what it did not run"
-)]
-
-mod appliance;
 
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use appliance::{LISTEN, run, start, text};
+use crate::appliance::{LISTEN, run, start, text};
 
 #[test]
 fn it_starts_without_arguments_is_ready_and_drains_on_sigterm() {

@@ -1,21 +1,12 @@
 //! From an alert to its messages, through the real binary, with receivers that fail and a process
 //! that is killed.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking and tells what it saw"
-)]
-
-mod appliance;
-mod sinks;
 
 use std::fs;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use appliance::{Appliance, start};
+use crate::appliance::{Appliance, start};
+use crate::sinks::{self, Inbox, Reply, free_port};
 use serde_json::Value;
-use sinks::{Inbox, Reply, free_port};
 
 /// Groups do not wait, and are looked at every second; no alert comes but ours.
 fn config(receiver: &str) -> String {
