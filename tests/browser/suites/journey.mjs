@@ -38,7 +38,7 @@ export function journey(world) {
         ["Services", (page) => page.locator(".rail a", { hasText: "Services" })],
         ["payment", (page) => page.locator("main td a", { hasText: /^payment$/ }).first()],
         ["its errors", (page) => page.locator("main a.stat.bad")],
-        ["the newest trace", (page) => page.locator(".trace-list tbody a").first()],
+        ["a trace with several errors", (page) => page.locator(".trace-list tbody tr", { hasText: /[5-9] errors/ }).locator("a").first()],
         ["the span that waited for the bank", (page) => page.getByRole("grid", { name: "Spans" }).locator(".virtual-row", { hasText: "/api/charges" }).first()],
       ]));
   });

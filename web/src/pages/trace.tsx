@@ -254,10 +254,7 @@ function Row(props: {
               class={`span-bar${props.failed ? " failed" : ""}${props.critical ? " critical" : ""}`}
               style={{ left: `${Math.max(0, x)}%`, width: `${Math.min(100, x + w) - Math.max(0, x)}%`, background: colour }}
             />
-            <span
-              class="words"
-              style={x + w < 88 ? { left: `calc(${x + w}% + 6px)` } : { right: `calc(${100 - x}% + 6px)` }}
-            >
+            <span class={x + w >= 88 && x <= 15 ? "words within" : "words"} style={wordsAt(x, w)}>
               {words}
             </span>
           </>
@@ -265,6 +262,13 @@ function Row(props: {
       </span>
     </div>
   );
+}
+
+/** A bar's length stands behind it, where there is no room before it, or else on the bar itself. */
+function wordsAt(x: number, w: number): Record<string, string> {
+  if (x + w < 88) return { left: `calc(${x + w}% + 6px)` };
+  if (x > 15) return { right: `calc(${100 - x}% + 6px)` };
+  return { right: `calc(${Math.max(0, 100 - x - w)}% + 6px)` };
 }
 
 let asked = 0;
