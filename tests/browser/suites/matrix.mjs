@@ -4,23 +4,23 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { breakApi, holdApi, observeTasks, open, settled, shot, violations } from "../support/browser.mjs";
-import { noteFiles, weigh } from "../support/budgets.mjs";
+import { weigh } from "../support/budgets.mjs";
 import { pathOf, PAGES } from "../support/pages.mjs";
 
 const SIZE = { width: 1280, height: 900 };
 const NARROW = { width: 320, height: 700 };
 
-/** Looks at an opened page in both themes. */
-async function inspect(view, name) {
+/** Looks at an opened page, or at its main part only, in both themes. */
+async function inspect(view, name, part = "main") {
   await settled(view.page);
   assert.equal(await view.page.locator("h1").count(), 1, "one first heading");
   assert.match(await view.page.title(), / · Belvedere$/);
   await shot(view, `${name}-light`);
-  const light = await violations(view.page);
+  const light = await violations(view.page, part);
   await view.page.emulateMedia({ colorScheme: "dark" });
   await settled(view.page);
   await shot(view, `${name}-dark`);
-  const dark = await violations(view.page, ["color-contrast"]);
+  const dark = await violations(view.page, part, ["color-contrast"]);
   assert.deepEqual([...light, ...dark.map((one) => `dark: ${one}`)], [], "WCAG 2.2 A and AA");
   assert.deepEqual(view.wrong(), []);
 }
@@ -41,16 +41,15 @@ async function inspectNarrow(view, name) {
 }
 
 export function matrix(world) {
-  describe("pages with data", () => {
+  describe("pages with data", { concurrency: 2 }, () => {
     for (const page of PAGES) {
       test(`${page.name} shows what there is, quickly, and on a narrow screen too`, async (context) => {
         const view = await open(world.browser, world.full.http, { viewport: SIZE });
-        const files = noteFiles(view);
         await observeTasks(view);
         await view.goto(pathOf(world, page));
         await settled(view.page);
-        if (page.name !== "design") await weigh(view, page, files, context);
-        await inspect(view, `${page.name}-full`);
+        if (page.name !== "design") await weigh(view, page, context);
+        await inspect(view, `${page.name}-full`, "html");
         if (page.name !== "design") {
           assert.equal(await view.page.locator("main .empty, main .failure").count(), 0, "nothing is missing, nothing failed");
         }
@@ -59,7 +58,7 @@ export function matrix(world) {
       });
     }
   });
-  describe("pages without data", { concurrency: 2 }, () => {
+  describe("pages without data", { concurrency: 3 }, () => {
     for (const page of PAGES.filter((one) => one.empty !== false)) {
       test(`${page.name} says that there is nothing, and what to do`, async () => {
         const view = await open(world.browser, world.empty.http, { viewport: SIZE });
@@ -70,7 +69,7 @@ export function matrix(world) {
       });
     }
   });
-  describe("pages that fail", { concurrency: 2 }, () => {
+  describe("pages that fail", { concurrency: 3 }, () => {
     const said = (view) => view.page.locator("main .failure, main .fault, main [role=alert]").first();
     for (const page of PAGES.filter((one) => one.broken)) {
       test(`${page.name} says what is wrong with the question`, async () => {
@@ -95,7 +94,7 @@ export function matrix(world) {
       });
     }
   });
-  describe("pages whose API is slow", { concurrency: 2 }, () => {
+  describe("pages whose API is slow", { concurrency: 3 }, () => {
     for (const page of PAGES.filter((one) => one.island)) {
       test(`${page.name} waits in sight and stays usable`, async () => {
         const view = await open(world.browser, world.full.http, { viewport: SIZE });

@@ -7,7 +7,7 @@ import { open } from "../support/browser.mjs";
 import { pathOf, PAGES } from "../support/pages.mjs";
 
 export function plain(world) {
-  describe("without JavaScript", { concurrency: 2 }, () => {
+  describe("without JavaScript", { concurrency: 3 }, () => {
     for (const page of PAGES.filter((one) => !["design", "licences"].includes(one.name))) {
       test(`${page.name} shows its data`, async () => {
         const view = await open(world.browser, world.full.http, { javaScriptEnabled: false });

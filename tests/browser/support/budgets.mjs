@@ -7,24 +7,17 @@ const LIMITS = { list: 30_000, chart: 60_000, style: 20_000 };
 /** Milliseconds; doubled because the machine is shared. */
 const FIRST_PAINT = 300 * 2;
 const LONG_TASK = 200 * 2;
-/** What is loaded when one asks for it. */
-const LAZY = /editor|palette/;
-
-/** Notes the files of a page; call it before the page is opened. */
-export function noteFiles(view) {
-  const files = new Map();
-  view.page.on("response", (response) => {
-    const url = response.url();
-    if (url.includes("/ui/static/") && !LAZY.test(url)) files.set(url, response.request().resourceType());
-  });
-  return files;
-}
 
 /** Holds an opened page to its budget, and says what it took. */
-export async function weigh(view, page, files, context) {
+export async function weigh(view, page, context) {
   const weights = { script: 0, stylesheet: 0 };
-  for (const [url, kind] of files) {
-    if (kind in weights) weights[kind] += await gzipped(url);
+  const files = await view.page.evaluate(() => ({
+    // What the document names itself; more is loaded when one asks for it, or when nothing else is to do.
+    script: [...document.querySelectorAll("script[src], link[rel=modulepreload]")].map((one) => one.src || one.href),
+    stylesheet: [...document.querySelectorAll("link[rel=stylesheet]")].map((one) => one.href),
+  }));
+  for (const kind of ["script", "stylesheet"]) {
+    for (const url of new Set(files[kind])) weights[kind] += await gzipped(url);
   }
   // The server's own share depends on how the binary was built, and is measured apart.
   const [answered, painted, longest] = await view.page.evaluate(() => [

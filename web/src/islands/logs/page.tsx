@@ -44,6 +44,8 @@ export function LogsPage({ curl }: { curl: string }) {
     drawn.set("buckets", "120");
     // The lines come first: what one reads must not wait for what one counts.
     const histogram = askers.current[1].ask<Histogram>(`/api/x/logs/histogram?${drawn}`).then((found) => found && setVolume(found));
+    // Whichever of the two fails first; it is awaited below.
+    histogram.catch(() => undefined);
     try {
       const page = await askers.current[0].ask<Page>(`/api/x/logs/search?${asked}`);
       if (!page) return;
@@ -53,7 +55,6 @@ export function LogsPage({ curl }: { curl: string }) {
       setBusy(false);
       await histogram;
     } catch (why) {
-      histogram.catch(() => undefined);
       setError(why);
       setBusy(false);
     }
