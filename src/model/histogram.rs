@@ -1,6 +1,6 @@
 //! Prometheus' native histogram, with absolute bucket counts as floats.
 
-use crate::model::sample::is_stale;
+use crate::model::stale::is_stale;
 
 /// The schema of histograms whose bucket bounds are given one by one.
 pub const CUSTOM_BUCKETS_SCHEMA: i32 = -53;

@@ -7,6 +7,7 @@ pub mod time;
 pub mod labels;
 pub mod matcher;
 pub mod sample;
+pub mod stale;
 pub mod histogram;
 pub mod exemplar;
 pub mod alert;

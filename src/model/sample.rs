@@ -5,19 +5,6 @@ use std::sync::Arc;
 use crate::model::histogram::Histogram;
 use crate::model::time::TimestampMs;
 
-/// The bits of the NaN that marks a series as stale from its timestamp on.
-pub const STALE_NAN_BITS: u64 = 0x7ff0_0000_0000_0002;
-
-/// Returns the stale marker.
-pub fn stale_nan() -> f64 {
-    f64::from_bits(STALE_NAN_BITS)
-}
-
-/// Returns whether `value` is the stale marker; other NaNs are ordinary values.
-pub fn is_stale(value: f64) -> bool {
-    value.to_bits() == STALE_NAN_BITS
-}
-
 /// A float at a point in time. Equality is by bits, so that NaN equals itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {

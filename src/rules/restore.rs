@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::base::error::Result;
 use crate::model::labels::{Labels, METRIC_NAME};
 use crate::model::matcher::Matcher;
-use crate::model::sample::is_stale;
+use crate::model::stale::is_stale;
 use crate::model::time::{TimeRange, TimestampMs};
 use crate::rules::instances::{later, signed};
 use crate::storage::metric_store::{MetricStore, SelectHints, SelectQuery};

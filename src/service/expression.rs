@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
 use crate::model::matcher::{MatchOp, Matcher};
-use crate::query::promql::ast::{Kind, Node, Selector, Timing, ValueType};
+use crate::query::promql::ast::{Kind, Node, Selector, Timing};
+use crate::query::promql::value_type::ValueType;
 use crate::query::promql::{self, Expr};
 
 /// A PromQL expression that was read and type-checked. Cloning is cheap.

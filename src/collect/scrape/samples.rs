@@ -8,7 +8,8 @@ use crate::collect::scrape::relabel;
 use crate::model::batch::{MetricBatch, SeriesWrite};
 use crate::model::exemplar::Exemplar;
 use crate::model::labels::{Labels, METRIC_NAME};
-use crate::model::sample::{Sample, stale_nan};
+use crate::model::sample::Sample;
+use crate::model::stale::stale_nan;
 use crate::model::time::TimestampMs;
 use crate::wire::exposition::{Scrape, ScrapedSample};
 

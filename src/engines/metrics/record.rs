@@ -146,7 +146,7 @@ pub(super) fn read_labels(bytes: &mut Reader<'_>) -> Result<Labels> {
 mod tests {
     use super::*;
     use crate::model::histogram::{Histogram, Span};
-    use crate::model::sample::stale_nan;
+    use crate::model::stale::stale_nan;
     use proptest::prelude::*;
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::model::matcher::Matcher;
 use crate::query::promql::position::Span;
 use crate::query::promql::signature::Signature;
+use crate::query::promql::value_type::ValueType;
 
 /// A parsed and type-checked query with its text.
 #[derive(Debug, Clone)]
@@ -63,41 +64,6 @@ pub struct NumberLiteral {
     pub value: f64,
     /// Whether it was written as a duration.
     pub duration: bool,
-}
-
-/// The types of PromQL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ValueType {
-    /// A number.
-    Scalar,
-    /// A text.
-    Text,
-    /// Series with one value each.
-    Vector,
-    /// Series with values over time.
-    Matrix,
-}
-
-impl ValueType {
-    /// Returns the type's name in the documentation and in error texts.
-    pub fn documented(self) -> &'static str {
-        match self {
-            ValueType::Scalar => "scalar",
-            ValueType::Text => "string",
-            ValueType::Vector => "instant vector",
-            ValueType::Matrix => "range vector",
-        }
-    }
-
-    /// Returns the type's name in the HTTP API.
-    pub fn api(self) -> &'static str {
-        match self {
-            ValueType::Scalar => "scalar",
-            ValueType::Text => "string",
-            ValueType::Vector => "vector",
-            ValueType::Matrix => "matrix",
-        }
-    }
 }
 
 /// An instant vector selector.

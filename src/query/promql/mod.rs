@@ -12,6 +12,7 @@
 pub mod position;
 mod token;
 mod lexer;
+pub mod value_type;
 pub mod signature;
 pub mod ast;
 mod parser;

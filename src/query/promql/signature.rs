@@ -1,6 +1,6 @@
 //! The functions of PromQL and the types of their arguments.
 
-use crate::query::promql::ast::ValueType;
+use crate::query::promql::value_type::ValueType;
 
 /// A function's name and types.
 #[derive(Debug, PartialEq, Eq)]

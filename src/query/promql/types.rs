@@ -2,11 +2,12 @@
 
 use crate::model::labels::METRIC_NAME;
 use crate::query::promql::ast::{
-    Aggregate, AggregateOp, Binary, Call, Cardinality, Kind, Node, Selector, ValueType,
+    Aggregate, AggregateOp, Binary, Call, Cardinality, Kind, Node, Selector,
 };
 use crate::query::promql::position::{ParseError, Span};
 use crate::query::promql::signature::Variadic;
 use crate::query::promql::token::go_quote;
+use crate::query::promql::value_type::ValueType;
 
 /// Checks the tree below `node` and settles what only types decide: whether operands are matched
 /// as vectors.

@@ -2,7 +2,7 @@
 
 use crate::model::labels::Labels;
 use crate::model::matcher::MatchOp;
-use crate::model::sample::stale_nan;
+use crate::model::stale::stale_nan;
 use crate::query::promql::ast::Kind;
 use crate::query::promql::parse;
 
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(plain("1+2x3"), Ok(vec![1.0, 3.0, 5.0, 7.0]));
         assert_eq!(plain("-1-1x2 _x2"), Ok(vec![-1.0, -2.0, -3.0, -99.0, -99.0]));
         assert_eq!(plain("5x2 1e-1+1e1x1"), Ok(vec![5.0, 5.0, 5.0, 0.1, 10.1]));
-        assert!(values("stale").unwrap()[0].is_some_and(crate::model::sample::is_stale));
+        assert!(values("stale").unwrap()[0].is_some_and(crate::model::stale::is_stale));
         for wrong in ["a", "1x", "1+x2", "x3", "{{count:1}}", "1x9999999"] {
             assert!(values(wrong).is_err(), "{wrong}");
         }

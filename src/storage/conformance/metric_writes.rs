@@ -5,7 +5,7 @@ use crate::model::batch::{MetricBatch, SeriesWrite};
 use crate::model::histogram::{CUSTOM_BUCKETS_SCHEMA, CounterResetHint, Histogram, Span};
 use crate::model::receipt::Receipt;
 use crate::model::reject::RejectReason;
-use crate::model::sample::{STALE_NAN_BITS, stale_nan};
+use crate::model::stale::{STALE_NAN_BITS, stale_nan};
 use crate::storage::conformance::metric::{
     NOON, OUT_OF_ORDER_WINDOW, Subject, append, bits, expect_floats, floats, full_histogram,
     histograms, labels, select_metric,

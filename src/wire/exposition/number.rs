@@ -49,7 +49,7 @@ pub(crate) fn write_value(value: f64, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::sample::is_stale;
+    use crate::model::stale::is_stale;
 
     #[test]
     fn values_print_as_go_prints_them() {

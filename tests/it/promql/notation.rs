@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use belvedere::model::histogram::Histogram;
 use belvedere::model::labels::{Labels, METRIC_NAME};
-use belvedere::model::sample::stale_nan;
+use belvedere::model::stale::stale_nan;
 use belvedere::query::promql::ast::Kind;
 use belvedere::query::promql::parse;
 

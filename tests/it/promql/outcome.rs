@@ -2,8 +2,8 @@
 
 use belvedere::model::answer::{Answer, SampleValue, Value};
 use belvedere::model::labels::Labels;
-use belvedere::model::sample::is_stale;
 use belvedere::model::series::SeriesData;
+use belvedere::model::stale::is_stale;
 
 use crate::promql::histogram::histograms_agree;
 use crate::promql::notation::Item;

@@ -9,7 +9,7 @@ use crate::base::size::ByteSize;
 use crate::collect::scrape::job::{ScrapeLimits, TargetGroup};
 use crate::ingest::IngestLimits;
 use crate::ingest::recording::Recording;
-use crate::model::sample::is_stale;
+use crate::model::stale::is_stale;
 
 const START: i64 = 1_700_000_000_000;
 

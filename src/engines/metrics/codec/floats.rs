@@ -141,7 +141,7 @@ fn decode_decimal(bytes: &mut Reader<'_>, count: usize) -> Result<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::sample::stale_nan;
+    use crate::model::stale::stale_nan;
     use proptest::prelude::*;
 
     fn size_of(values: &[f64]) -> usize {

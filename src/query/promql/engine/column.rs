@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::model::answer::SampleValue;
 use crate::model::histogram::Histogram;
 use crate::model::labels::{Labels, METRIC_NAME};
-use crate::model::sample::{is_stale, stale_nan};
+use crate::model::stale::{is_stale, stale_nan};
 
 /// The instants of an evaluation: `steps` of them from `start`, `step` milliseconds apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use futures_util::future::BoxFuture;
 
 use crate::base::error::{Error, Result};
 use crate::model::answer::SampleValue;
-use crate::model::sample::is_stale;
 use crate::model::series::SeriesData;
+use crate::model::stale::is_stale;
 use crate::query::promql::ast::{Kind, Node};
 use crate::query::promql::engine::answer;
 use crate::query::promql::engine::binary::scalar_operation;

@@ -24,10 +24,11 @@ use std::time::Duration;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::model::answer::{Answer, Value};
 use crate::model::time::TimestampMs;
-use crate::query::promql::ast::{Expr, Kind, ValueType};
+use crate::query::promql::ast::{Expr, Kind};
 use crate::query::promql::engine::column::{Column, Grid};
 use crate::query::promql::engine::context::{Budget, Evaluation, QueryTimes};
 use crate::query::promql::engine::notes::Notes;
+use crate::query::promql::value_type::ValueType;
 use crate::storage::metric_store::MetricStore;
 
 pub(in crate::query::promql) use crate::query::promql::engine::notes::general;

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::batch::MetricType;
-use crate::model::sample::is_stale;
+use crate::model::stale::is_stale;
 use crate::wire::exposition::number;
 
 fn text(body: &str) -> Scrape {

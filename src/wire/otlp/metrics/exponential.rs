@@ -8,7 +8,8 @@ use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::B
 use crate::model::batch::SeriesWrite;
 use crate::model::histogram::{Histogram, Span};
 use crate::model::reject::RejectReason;
-use crate::model::sample::{HistogramSample, stale_nan};
+use crate::model::sample::HistogramSample;
+use crate::model::stale::stale_nan;
 use crate::wire::otlp::metrics::exemplars::exemplars;
 use crate::wire::otlp::metrics::points::{Fault, Point, PointWriter};
 

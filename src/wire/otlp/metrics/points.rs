@@ -7,7 +7,8 @@ use opentelemetry_proto::tonic::metrics::v1::{DataPointFlags, NumberDataPoint, S
 use crate::model::batch::SeriesWrite;
 use crate::model::labels::{Labels, METRIC_NAME};
 use crate::model::reject::{Reject, RejectReason};
-use crate::model::sample::{Sample, stale_nan};
+use crate::model::sample::Sample;
+use crate::model::stale::stale_nan;
 use crate::model::time::{TimestampMs, TimestampNs};
 use crate::wire::otlp::attributes::attributes;
 use crate::wire::otlp::metrics::exemplars::exemplars;

@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 
 use super::*;
-use crate::model::sample::is_stale;
+use crate::model::stale::is_stale;
 
 const NOW: TimestampNs = TimestampNs(1_700_000_000_000_000_000);
 const AT: u64 = 1_700_000_000_500_000_000;

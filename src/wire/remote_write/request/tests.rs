@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::histogram::{CounterResetHint, Span};
-use crate::model::sample::{STALE_NAN_BITS, is_stale};
+use crate::model::stale::{STALE_NAN_BITS, is_stale};
 use crate::model::time::TimestampMs;
 use crate::wire::remote_write::message::{
     BucketSpan, FloatSample, Label, WireExemplar, WireHistogram,

@@ -3,7 +3,7 @@
 use crate::base::error::Result;
 use crate::model::answer::SampleValue;
 use crate::model::histogram::{CounterResetHint, Histogram};
-use crate::model::sample::is_stale;
+use crate::model::stale::is_stale;
 use crate::query::promql::ast::AggregateOp;
 use crate::query::promql::engine::column::Column;
 use crate::query::promql::engine::context::Evaluation;

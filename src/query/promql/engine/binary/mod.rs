@@ -9,13 +9,14 @@ use futures_util::future::BoxFuture;
 
 use crate::base::error::{Error, Result};
 use crate::model::answer::SampleValue;
-use crate::model::sample::is_stale;
-use crate::query::promql::ast::{Binary, BinaryOp, Cardinality, Node, ValueType};
+use crate::model::stale::is_stale;
+use crate::query::promql::ast::{Binary, BinaryOp, Cardinality, Node};
 use crate::query::promql::engine::binary::element::{Outcome, element, float_operation};
 use crate::query::promql::engine::column::{Column, Grid, Mapped, Sink};
 use crate::query::promql::engine::context::Evaluation;
 use crate::query::promql::engine::notes::Note;
 use crate::query::promql::position::Span;
+use crate::query::promql::value_type::ValueType;
 
 pub(super) use crate::query::promql::engine::binary::element::{go_max, go_min, scalar_operation};
 

@@ -1,7 +1,7 @@
 //! Functions of one number, and those that bound it.
 
 use crate::base::error::Result;
-use crate::model::sample::is_stale;
+use crate::model::stale::is_stale;
 use crate::query::promql::ast::Call;
 use crate::query::promql::engine::binary::{go_max, go_min};
 use crate::query::promql::engine::column::{Column, Grid, Mapped, Sink};

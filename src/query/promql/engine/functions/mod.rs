@@ -20,11 +20,12 @@ use futures_util::future::BoxFuture;
 
 use crate::base::error::{Error, Result};
 use crate::model::labels::Labels;
-use crate::query::promql::ast::{Call, Kind, Node, ValueType};
+use crate::query::promql::ast::{Call, Kind, Node};
 use crate::query::promql::engine::binary::{go_max, go_min};
 use crate::query::promql::engine::column::{Column, Grid, Mapped, Sink};
 use crate::query::promql::engine::context::Evaluation;
 use crate::query::promql::engine::windows::{RangeFunction, Ranged, absent_column};
+use crate::query::promql::value_type::ValueType;
 
 /// Returns the range function of this name.
 fn range_function(name: &str) -> Option<RangeFunction> {

@@ -2,7 +2,7 @@
 
 use crate::base::error::Result;
 use crate::model::histogram::Histogram;
-use crate::model::sample::stale_nan;
+use crate::model::stale::stale_nan;
 use crate::query::promql::engine::column::Column;
 use crate::query::promql::histogram::variance;
 
