@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 
-import { observeTasks, open, settled, shot } from "../support/browser.mjs";
+import { best, observeTasks, open, settled, shot } from "../support/browser.mjs";
 import { sendLogs, sendSeries } from "../support/otlp.mjs";
 
 /** How long the live tail runs; a whole minute when one measures. */
@@ -12,22 +12,37 @@ const TAIL_SECONDS = Number(process.env.BELVEDERE_TAIL_SECONDS ?? 10);
 /** CI's machines are shared and the binary under test is not optimised. */
 const SLACK = 2;
 
-/** Scrolls a box from top to bottom and returns the 95th percentile of the frames' milliseconds. */
-const scroll = (page, selector) =>
-  page.evaluate(async (name) => {
-    const box = document.querySelector(name);
+/**
+ * Scrolls a list by `pixels` a frame and returns the 95th percentile of the frames' milliseconds. A wheel
+ * moves some 200; whoever drags the scroll bar sees other rows at every frame.
+ */
+const scroll = (page, pixels) =>
+  page.evaluate(async (by) => {
+    const box = document.querySelector(".virtual");
     const frames = [];
     let before = performance.now();
     for (let step = 0; step < 120; step += 1) {
-      box.scrollTop += box.scrollHeight / 125;
+      box.scrollTop += by;
       await new Promise((done) => requestAnimationFrame(done));
       const now = performance.now();
       frames.push(now - before);
       before = now;
     }
     frames.sort((a, b) => a - b);
-    return { p95: frames[Math.floor(frames.length * 0.95)], rows: box.querySelectorAll(".virtual-row").length };
-  }, selector);
+    box.scrollTop = 0;
+    return frames[Math.floor(frames.length * 0.95)];
+  }, pixels);
+
+/** The longest task since the page was opened; asked again, the page is opened again. */
+async function longestTask(view) {
+  if (view.asked) {
+    await view.page.reload();
+    await view.page.locator("main canvas").first().waitFor();
+    await settled(view.page);
+  }
+  view.asked = true;
+  return view.page.evaluate(() => window.longest);
+}
 
 export function size(world) {
   describe("size", () => {
@@ -41,7 +56,7 @@ export function size(world) {
       const stats = await view.page.locator(".stats").innerText();
       assert.match(stats, /^30 series · 1\d\d\s\d{3} points/, stats);
       const over = await view.page.locator(".u-over").first().boundingBox();
-      const moves = await view.page.evaluate(async ([x, y, width]) => {
+      const follow = () => view.page.evaluate(async ([x, y, width]) => {
         const over = document.querySelector(".u-over");
         const frames = [];
         for (let step = 0; step < 60; step += 1) {
@@ -53,7 +68,8 @@ export function size(world) {
         frames.sort((a, b) => a - b);
         return frames[57];
       }, [over.x, over.y + 40, over.width]);
-      const longest = await view.page.evaluate(() => window.longest);
+      const moves = await best(34 * SLACK, follow);
+      const longest = await best(300 * SLACK, () => longestTask(view));
       context.diagnostic(`${stats}; longest task ${Math.round(longest)} ms, pointer p95 ${moves.toFixed(1)} ms`);
       assert.ok(longest <= 300 * SLACK, `a task of ${longest} ms`);
       assert.ok(moves <= 34 * SLACK, `a frame of ${moves} ms`);
@@ -69,7 +85,7 @@ export function size(world) {
       await view.page.locator("main canvas").first().waitFor();
       await settled(view.page);
       assert.match(await view.page.locator(".stats").innerText(), /^500 series/);
-      const longest = await view.page.evaluate(() => window.longest);
+      const longest = await best(300 * SLACK, () => longestTask(view));
       context.diagnostic(`longest task ${Math.round(longest)} ms`);
       assert.ok(longest <= 300 * SLACK, `a task of ${longest} ms`);
       assert.deepEqual(view.wrong(), []);
@@ -92,29 +108,36 @@ export function size(world) {
         await view.page.waitForFunction((count) => Number(document.querySelector(".virtual").getAttribute("aria-rowcount")) > count, before);
       }
       await grid.evaluate((box) => (box.scrollTop = 0));
-      const { p95, rows } = await scroll(view.page, ".virtual");
+      const wheel = await best(34 * SLACK, () => scroll(view.page, 200));
+      const dragged = await best(34 * SLACK, () => scroll(view.page, 1_900));
+      const rows = await view.page.locator(".virtual-row").count();
       const longest = await view.page.evaluate(() => window.longest);
-      context.diagnostic(`${await loaded()} rows, ${rows} in the page, scroll p95 ${p95.toFixed(1)} ms, longest task ${Math.round(longest)} ms`);
+      context.diagnostic(`${await loaded()} rows, ${rows} in the page, frames of ${wheel.toFixed(1)} ms by wheel and ${dragged.toFixed(1)} ms dragged (p95), longest task ${Math.round(longest)} ms`);
       assert.ok(rows <= 80, `${rows} rows in the page`);
-      assert.ok(p95 <= 34 * SLACK, `a frame of ${p95} ms`);
+      assert.ok(Math.max(wheel, dragged) <= 34 * SLACK, `frames of ${wheel} and ${dragged} ms`);
       assert.deepEqual(view.wrong(), []);
       await view.close();
     });
     test("a trace of 10,000 spans opens and scrolls", async (context) => {
       const view = await open(world.browser, world.full.http);
       await observeTasks(view);
-      const begin = performance.now();
-      await view.goto(`/ui/traces/${world.longTraceId}`);
       const grid = view.page.getByRole("grid", { name: "Spans" });
-      await grid.waitFor();
-      await settled(view.page);
-      const opened = performance.now() - begin;
+      const openTrace = async () => {
+        const begin = performance.now();
+        await view.goto(`/ui/traces/${world.longTraceId}`);
+        await grid.waitFor();
+        await settled(view.page);
+        return performance.now() - begin;
+      };
+      const opened = await best(800 * SLACK, openTrace);
       assert.equal(await grid.getAttribute("aria-rowcount"), "10000");
-      const { p95, rows } = await scroll(view.page, ".virtual");
+      const wheel = await best(34 * SLACK, () => scroll(view.page, 200));
+      const dragged = await best(34 * SLACK, () => scroll(view.page, 1_900));
+      const rows = await view.page.locator(".virtual-row").count();
       const longest = await view.page.evaluate(() => window.longest);
-      context.diagnostic(`open ${Math.round(opened)} ms, ${rows} rows in the page, scroll p95 ${p95.toFixed(1)} ms, longest task ${Math.round(longest)} ms`);
-      assert.ok(opened <= 800 * SLACK * 2, `it took ${opened} ms to open`);
-      assert.ok(rows <= 80 && p95 <= 34 * SLACK, `${rows} rows, a frame of ${p95} ms`);
+      context.diagnostic(`open ${Math.round(opened)} ms, ${rows} rows in the page, frames of ${wheel.toFixed(1)} ms by wheel and ${dragged.toFixed(1)} ms dragged (p95), longest task ${Math.round(longest)} ms`);
+      assert.ok(opened <= 800 * SLACK, `it took ${opened} ms to open`);
+      assert.ok(rows <= 80 && Math.max(wheel, dragged) <= 34 * SLACK, `${rows} rows, frames of ${wheel} and ${dragged} ms`);
       assert.deepEqual(view.wrong(), []);
       await shot(view, `size-trace`);
       await view.close();
