@@ -1,6 +1,7 @@
 //! Parameters of the address.
 
 use axum::extract::{FromRequestParts, Query};
+use axum::http::Uri;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
@@ -13,6 +14,18 @@ use crate::model::time::{TimeRange, TimestampMs, TimestampNs};
 pub(crate) struct Params(Vec<(String, String)>);
 
 impl Params {
+    /// Reads a query string, with or without its `?`.
+    ///
+    /// # Errors
+    /// `InvalidInput` for what is no query string.
+    pub(crate) fn parse(text: &str) -> Result<Params> {
+        let wrong = || Error::invalid(format!("{text:?} is no query string"));
+        let address = format!("/?{}", text.trim_start_matches('?'));
+        let address = Uri::try_from(address).map_err(|_| wrong())?;
+        let Query(pairs) = Query::try_from_uri(&address).map_err(|_| wrong())?;
+        Ok(Params(pairs))
+    }
+
     /// Returns the first value of `key`, or the empty text.
     pub(crate) fn get(&self, key: &str) -> &str {
         self.all(key).next().unwrap_or("")

@@ -159,19 +159,57 @@ async fn wrong_parameters_are_named_and_a_caller_without_read_is_refused() {
     assert_eq!(writer.get("/api/x/logs/tail").await.0, 403);
 }
 
+/// Waits for the next event of a stream and returns it as it is written.
+async fn next(body: &mut Body) -> String {
+    let bytes = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 #[tokio::test]
 async fn the_tail_sends_what_arrives_later_than_its_start_also_with_an_older_time() {
     let door = Door::open();
     door.memory.log(record(NOON_MS - 1_000, Severity::INFO, "cart", "before")).await;
     let mut body = door.response("/api/x/logs/tail").await.into_body();
-    let mut frame = std::pin::pin!(body.frame());
-    assert!(futures_util::poll!(&mut frame).is_pending());
+    assert!(next(&mut body).await.contains("event: start"));
+    let mut event = Box::pin(next(&mut body));
+    assert!(futures_util::poll!(&mut event).is_pending());
     door.memory.log(record(NOON_MS - 60_000, Severity::WARN, "cart", "late")).await;
     door.clock.advance(Duration::from_millis(500));
-    let bytes = frame.await.unwrap().unwrap().into_data().unwrap();
-    let text = String::from_utf8_lossy(&bytes);
+    let text = event.await;
     assert!(text.contains("event: log") && text.contains("\"line\":\"late\""), "{text}");
     assert!(!text.contains("before") && text.contains("id: "), "{text}");
+}
+
+#[tokio::test]
+async fn one_stream_follows_several_views_and_goes_on_where_each_was() {
+    let door = Door::open();
+    door.memory.log(record(NOON_MS - 2_000, Severity::INFO, "cart", "first")).await;
+    door.memory.log(record(NOON_MS - 1_000, Severity::INFO, "cart", "second")).await;
+    let views = "sub=%3Fq%3Dfirst&sub=%3Fq%3DNOT%2Bfirst";
+    let mut body = door.response(&format!("/api/x/logs/tail?{views}&after=0,0")).await.into_body();
+    let start = next(&mut body).await;
+    assert!(start.contains("id: 0,0"), "{start}");
+    let mut event = Box::pin(next(&mut body));
+    assert!(futures_util::poll!(&mut event).is_pending());
+    door.clock.advance(Duration::from_millis(500));
+    let first = event.await;
+    let second = next(&mut body).await;
+    assert!(
+        first.contains(r#""sub":"?q=first""#) && first.contains(r#""line":"first""#),
+        "{first}"
+    );
+    assert!(second.contains(r#""sub":"?q=NOT+first""#), "{second}");
+    assert!(second.contains(r#""line":"second""#) && !second.contains(r#""line":"first""#));
+    let id = second.lines().find_map(|line| line.strip_prefix("id: ")).unwrap();
+    let again = door.response(&format!("/api/x/logs/tail?{views}&after={id}")).await;
+    let mut body = again.into_body();
+    assert!(next(&mut body).await.contains(&format!("id: {id}")));
+    let mut event = Box::pin(next(&mut body));
+    assert!(futures_util::poll!(&mut event).is_pending());
+    door.clock.advance(Duration::from_millis(500));
+    assert!(futures_util::poll!(&mut event).is_pending(), "what was told is not told again");
+    let wrong = door.get(&format!("/api/x/logs/tail?{}", "sub=%3Fq%3Da&".repeat(17))).await;
+    assert_eq!((wrong.0, wrong.1["kind"].as_str()), (400, Some("invalid_input")));
 }
 
 #[tokio::test]

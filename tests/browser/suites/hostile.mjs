@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { eventually, startAppliance } from "../../clients/support/appliance.mjs";
+import { startAppliance } from "../../clients/support/appliance.mjs";
 import { open, settled, shot } from "../support/browser.mjs";
 import { sendLogs, sendSeries, sendTrace } from "../support/otlp.mjs";
 
@@ -83,23 +83,6 @@ export function hostile(world) {
         await view.close();
         await own.stop();
       }
-    });
-    test("live lines go on after the connection was lost", async () => {
-      const view = await open(world.browser, world.empty.http);
-      await view.goto("/ui/logs?q=tailword");
-      await settled(view.page);
-      await view.page.getByRole("button", { name: "Live" }).click();
-      const grid = view.page.getByRole("grid", { name: "Lines" });
-      const arrives = (text) =>
-        eventually(`the line ${text}`, async () => {
-          await sendLogs(world.empty, "tail", [[Date.now(), `tailword ${text}`]]);
-          return (await grid.count()) > 0 && (await grid.innerText()).includes(text);
-        });
-      await arrives("first");
-      await view.page.context().setOffline(true);
-      await view.page.context().setOffline(false);
-      await arrives("second");
-      await view.close();
     });
   });
 }

@@ -21,6 +21,7 @@ export const PAGES = [
   { name: "logs", path: "/ui/logs", broken: "/ui/logs?q=severity:(", island: true, chart: true },
   { name: "traces", path: "/ui/traces", broken: "/ui/traces?min=soon" },
   { name: "trace", path: (world) => `/ui/traces/${world.traceId}`, broken: `/ui/traces/${"0123456789abcdef".repeat(2)}`, empty: false },
+  { name: "flame", path: (world) => `/ui/traces/${world.traceId}?view=flame`, empty: false },
   { name: "services", path: "/ui/services" },
   { name: "service", path: "/ui/services/checkout", chart: true },
   { name: "alerts", path: "/ui/alerts" },

@@ -1,7 +1,7 @@
 // The spans of a trace: a map of the whole, rows with bars, and the chosen span beside them.
 import { render } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { Icon } from "../components";
+import { Icon, Segments, Skeleton as Waiting } from "../components";
 import { VirtualList } from "../components/virtual";
 import { Minimap, ticks, type Bar, type Stretch } from "../draw/waterfall";
 import { onTheme, slotColour, strokes } from "../lib/colour";
@@ -19,6 +19,29 @@ function slotsOf(trace: Skeleton): number[] {
 
 /** Shares of the whole that short spans can be hidden below, in percent. */
 const SHARES = [0, 0.1, 1, 5, 10] as const;
+
+/** The spans in time, or where their time went; the second is fetched when it is asked for. */
+function TraceView({ trace }: { trace: Skeleton }) {
+  const flame = first(pairs.value, "view") === "flame";
+  const slots = useMemo(() => slotsOf(trace), [trace]);
+  const [Flame, setFlame] = useState<typeof import("../islands/flame").Flame | undefined>(undefined);
+  useEffect(() => {
+    if (flame) void import("../islands/flame").then((chunk) => setFlame(() => chunk.Flame));
+  }, [flame]);
+  return (
+    <>
+      <div class="view-choice">
+        <Segments
+          label="View"
+          chosen={flame ? "flame" : ""}
+          onChoose={(choice) => show(withValues(pairs.value, "view", [choice]))}
+          choices={[["", "Waterfall"], ["flame", "Flame graph"]]}
+        />
+      </div>
+      {flame ? Flame ? <Flame trace={trace} slots={slots} /> : <Waiting lines={6} /> : <Waterfall trace={trace} />}
+    </>
+  );
+}
 
 function Waterfall({ trace }: { trace: Skeleton }) {
   const whole = useMemo<Stretch>(() => ({ start: 0, end: lengthOf(trace) }), [trace]);
@@ -308,5 +331,5 @@ const island = document.getElementById("waterfall");
 const skeleton = block<Skeleton>("skeleton");
 if (island && skeleton) {
   island.replaceChildren();
-  render(<Waterfall trace={skeleton} />, island);
+  render(<TraceView trace={skeleton} />, island);
 }

@@ -12,7 +12,7 @@ import { FieldList } from "./fields";
 import { VolumeChart } from "./histogram";
 import { keyOf, merge, MAX_LIVE, pillsOf, question, withPill, wordsOf, writePill, type Histogram, type Page, type Pill, type Row } from "./model";
 import { LineRow } from "./row";
-import { Tail } from "./tail";
+import { tail } from "./tail";
 
 const ROW = 24;
 const PAGE = 500;
@@ -91,7 +91,7 @@ export function LogsPage({ curl }: { curl: string }) {
   paused.current = live === "paused";
   useEffect(() => {
     if (live === "off") return undefined;
-    const tail = new Tail(`/api/x/logs/tail?${streamed.value}`, {
+    return tail(streamed.value, {
       onRows: (fresh, gap) => {
         if (gap) setGaps((now) => now + 1);
         if (paused.current) setWaiting((now) => merge(fresh, now));
@@ -99,7 +99,6 @@ export function LogsPage({ curl }: { curl: string }) {
       },
       onState: (state, why) => setStream(state === "open" ? "" : (why ?? "")),
     });
-    return () => tail.stop();
   }, [live === "off", streamed.value]);
   // The picture of a live view follows the lines, but not at each of them.
   useEffect(() => {
