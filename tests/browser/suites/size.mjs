@@ -168,6 +168,7 @@ export function size(world) {
       const grid = view.page.getByRole("grid", { name: "Lines" });
       await view.page.waitForFunction((last) => document.querySelector(".virtual")?.innerText.includes(`line ${last}`), sent);
       const rows = Number(await grid.getAttribute("aria-rowcount"));
+      assert.equal(rows, Math.min(sent, 20_000), "every line is there, or as many as are kept");
       context.diagnostic(`${sent} lines sent, ${rows} kept, heap ${early.toFixed(1)} MB, then ${late.toFixed(1)} MB`);
       assert.ok(late <= early * 1.5 + 10, `the heap grew from ${early} to ${late} MB`);
       assert.deepEqual(view.wrong(), []);

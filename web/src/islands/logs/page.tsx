@@ -91,13 +91,29 @@ export function LogsPage({ curl }: { curl: string }) {
   paused.current = live === "paused";
   useEffect(() => {
     if (live === "off") return undefined;
+    // What came between the page's question and the beginning of the stream.
+    const catchUpOnce = () => {
+      const asked = question(pairs.peek(), rangeNow());
+      asked.set("limit", String(PAGE));
+      askers.current[0].ask<Page>(`/api/x/logs/search?${asked}`).then(
+        (page) => page && setRows((now) => merge(page.rows, now)),
+        () => undefined,
+      );
+    };
+    let began = false;
     return tail(streamed.value, {
       onRows: (fresh, gap) => {
         if (gap) setGaps((now) => now + 1);
         if (paused.current) setWaiting((now) => merge(fresh, now));
         else setRows((now) => merge(fresh, now));
       },
-      onState: (state, why) => setStream(state === "open" ? "" : (why ?? "")),
+      onState: (state, why) => {
+        setStream(state === "open" ? "" : (why ?? ""));
+        if (state === "open" && !began) {
+          began = true;
+          catchUpOnce();
+        }
+      },
     });
   }, [live === "off", streamed.value]);
   // The picture of a live view follows the lines, but not at each of them.
