@@ -29,9 +29,41 @@ fn target(address: &Address) -> Address {
     address.jump("/ui/logs").with("q", text)
 }
 
+/// Expressions that one address of Prometheus' own page is read for.
+const MAX_GRAPHS: usize = 20;
+
+/// Redirects an address of Prometheus' own page (`/graph?g0.expr=…&g0.tab=1&g0.range_input=1h`), such
+/// as alerts carry, to the page of metrics.
+pub(crate) async fn graph(address: Address) -> Response {
+    Redirect::to(&metrics(&address).to_string()).into_response()
+}
+
+fn metrics(address: &Address) -> Address {
+    let asked = (0..MAX_GRAPHS).map(|place| address.get(&format!("g{place}.expr")));
+    let asked = asked.filter(|text| !text.is_empty());
+    let shown = asked.fold(Address::of("/ui/metrics"), |shown, text| shown.and("q", text));
+    let shown = match address.get("g0.range_input") {
+        "" => shown,
+        length => shown.with("from", format!("now-{length}")),
+    };
+    match address.get("g0.tab") {
+        "1" => shown.with("view", "table"),
+        _ => shown,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_of_prometheus_leads_to_the_same_expressions() {
+        let address = Address::of("/graph").with("g0.expr", "up == 0").with("g0.tab", "1");
+        assert_eq!(metrics(&address).to_string(), "/ui/metrics?q=up%20%3D%3D%200&view=table");
+        let two = address.with("g0.tab", "0").with("g1.expr", "b").with("g0.range_input", "2h");
+        let place = "/ui/metrics?q=up%20%3D%3D%200&q=b&from=now-2h";
+        assert_eq!(metrics(&two).to_string(), place);
+    }
 
     #[test]
     fn what_was_typed_decides_the_page() {

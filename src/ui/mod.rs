@@ -47,11 +47,12 @@ impl UiState {
     }
 }
 
-/// Returns the routes below `/ui`.
+/// Returns the routes below `/ui`, and the one of Prometheus' page to which alerts link.
 pub fn routes(state: UiState) -> Router {
     Router::new()
         .merge(pages::routes())
         .route("/ui/go", get(go::go))
+        .route("/graph", get(go::graph))
         .route("/ui/theme", get(theme::choose))
         .route("/ui/static/{file}", get(assets::serve))
         .with_state(state)

@@ -96,6 +96,10 @@ fn firing_and_resolved_arrive_once_each_although_receivers_were_down_and_the_pro
     }
     mail.wait("Other", 1);
     check(&web, &mail);
+    wait_until("one receipt of each message on the page", || {
+        let page = third.ask("GET", "/ui/alerts/log", "");
+        ["webhook[0]", "slack[0]", "email[0]"].iter().all(|kind| page.matches(kind).count() == 3)
+    });
 }
 
 fn check(web: &Inbox, mail: &Inbox) {
@@ -168,6 +172,10 @@ fn a_rule_that_becomes_true_and_false_again_tells_both() {
     let fired = body(&web.wait("\"Hot\"", 1)[0]);
     assert_eq!(fired["status"], "firing");
     assert_eq!(fired["commonAnnotations"]["summary"], "at 70");
+    let link = fired["alerts"][0]["generatorURL"].as_str().unwrap();
+    let path = &link[link.find("/graph").unwrap()..];
+    let led = appliance.ask("GET", path, "").to_lowercase();
+    assert!(led.contains("location: /ui/metrics?q=temperature%20%3e%2050"), "{led}");
     measure(&appliance, 20.0);
     let ended = body(&web.wait("\"Hot\"", 2)[1]);
     assert_eq!(ended["status"], "resolved");

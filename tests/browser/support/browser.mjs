@@ -16,7 +16,7 @@ export async function launch() {
   if (!executablePath) throw new Error("no Chromium; set CHROMIUM to its path");
   return chromium.launch({
     executablePath,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--js-flags=--expose-gc"],
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--js-flags=--expose-gc", "--enable-precise-memory-info"],
   });
 }
 
