@@ -61,7 +61,7 @@ mod tests {
         let address = Address::of("/graph").with("g0.expr", "up == 0").with("g0.tab", "1");
         assert_eq!(metrics(&address).to_string(), "/ui/metrics?q=up%20%3D%3D%200&view=table");
         let two = address.with("g0.tab", "0").with("g1.expr", "b").with("g0.range_input", "2h");
-        let place = "/ui/metrics?q=up%20%3D%3D%200&q=b&from=now-2h";
+        let place = "/ui/metrics?from=now-2h&q=up%20%3D%3D%200&q=b";
         assert_eq!(metrics(&two).to_string(), place);
     }
 
