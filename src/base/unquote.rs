@@ -1,11 +1,19 @@
 //! Text quoted as in Go to its meaning.
 
-/// Takes the quotes off and resolves escapes; `None` when the form is wrong.
+/// Takes the quotes off and resolves escapes; `None` when the form is wrong. Bytes that are no UTF-8
+/// become U+FFFD.
 pub fn unquote(quoted: &str) -> Option<String> {
+    // Texts are UTF-8 here; Go would keep the stray bytes of `\xff`, which no label can match.
+    Some(String::from_utf8_lossy(&unquote_bytes(quoted)?).into_owned())
+}
+
+/// Takes the quotes off and resolves escapes, which may stand for any bytes; `None` when the form is
+/// wrong.
+pub fn unquote_bytes(quoted: &str) -> Option<Vec<u8>> {
     let quote = quoted.chars().next()?;
     let inner = quoted.strip_prefix(quote)?.strip_suffix(quote)?;
     if quote == '`' {
-        return Some(inner.replace('\r', ""));
+        return Some(inner.replace('\r', "").into_bytes());
     }
     let mut bytes = Vec::with_capacity(inner.len());
     let mut rest = inner.chars();
@@ -45,8 +53,7 @@ pub fn unquote(quoted: &str) -> Option<String> {
         };
         bytes.push(plain);
     }
-    // Texts are UTF-8 here; Go would keep the stray bytes of `\xff`, which no label can match.
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    Some(bytes)
 }
 
 fn digits(rest: &mut std::str::Chars<'_>, count: usize, base: u32) -> Option<u32> {
@@ -68,5 +75,7 @@ mod tests {
         assert_eq!(unquote(r"`a\n`").as_deref(), Some(r"a\n"));
         assert_eq!(unquote(r"'\q'"), None);
         assert_eq!(unquote("'"), None);
+        assert_eq!(unquote(r"'a\xc5z'").as_deref(), Some("a\u{fffd}z"));
+        assert_eq!(unquote_bytes(r"'a\xc5z'").as_deref(), Some(&b"a\xc5z"[..]));
     }
 }

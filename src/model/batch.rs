@@ -3,7 +3,7 @@
 use crate::model::exemplar::Exemplar;
 use crate::model::labels::Labels;
 use crate::model::log::LogRecord;
-use crate::model::sample::{HistogramSample, Sample};
+use crate::model::sample::{HistogramSample, Sample, StartTime};
 use crate::model::trace::Span;
 
 /// The type of a metric family, in Prometheus' words.
@@ -80,6 +80,8 @@ pub struct SeriesWrite {
     pub samples: Vec<Sample>,
     /// Native histogram samples.
     pub histograms: Vec<HistogramSample>,
+    /// When counting began, of those points of which it is known.
+    pub starts: Vec<StartTime>,
     /// Examples.
     pub exemplars: Vec<Exemplar>,
 }

@@ -81,6 +81,47 @@ impl Histogram {
             && same(&self.custom_values, &other.custom_values)
     }
 
+    /// Returns whether both count the same, whatever was known of resets; a gauge is no counter.
+    pub fn same_counts(&self, other: &Self) -> bool {
+        let gauge = |one: &Self| one.counter_reset_hint == CounterResetHint::Gauge;
+        let hint = self.counter_reset_hint;
+        gauge(self) == gauge(other)
+            && self.same_bits(&Histogram { counter_reset_hint: hint, ..other.clone() })
+    }
+
+    /// Returns what a store may say of resets at this histogram, which comes right after `previous`
+    /// in its series: [`CounterResetHint::NotReset`] only where every count is at least as high and
+    /// the layout is comparable, otherwise that readers must compare. So does Prometheus' store,
+    /// which does not keep a producer's claim of a reset either.
+    pub fn settled_hint(&self, previous: Option<&Self>) -> CounterResetHint {
+        use CounterResetHint::{Gauge, NotReset, Reset, Unknown};
+        if self.counter_reset_hint == Gauge {
+            return Gauge;
+        }
+        let Some(previous) = previous else { return Unknown };
+        if previous.counter_reset_hint == Gauge || self.counter_reset_hint == Reset {
+            return Unknown;
+        }
+        if self.is_stale() {
+            return NotReset;
+        }
+        let comparable = !previous.is_stale()
+            && self.schema == previous.schema
+            && self.zero_threshold == previous.zero_threshold
+            && self.custom_values == previous.custom_values;
+        let risen = self.count >= previous.count && self.zero_count >= previous.zero_count;
+        let sides = || {
+            no_bucket_fell(
+                (&previous.positive_spans, &previous.positive_buckets),
+                (&self.positive_spans, &self.positive_buckets),
+            ) && no_bucket_fell(
+                (&previous.negative_spans, &previous.negative_buckets),
+                (&self.negative_spans, &self.negative_buckets),
+            )
+        };
+        if comparable && risen && sides() { NotReset } else { Unknown }
+    }
+
     /// Checks lengths, schema and signs of what came from outside.
     ///
     /// # Errors
@@ -107,6 +148,28 @@ impl Histogram {
     }
 }
 
+/// Spans and the counts of the buckets they name.
+type Side<'a> = (&'a [Span], &'a [f64]);
+
+fn no_bucket_fell(before: Side<'_>, now: Side<'_>) -> bool {
+    let mut now = indexed(now).peekable();
+    indexed(before).all(|(index, count)| {
+        while now.next_if(|(other, _)| *other < index).is_some() {}
+        now.next_if(|(other, _)| *other == index).map_or(0.0, |(_, count)| count) >= count
+    })
+}
+
+/// Returns the buckets with their indexes.
+fn indexed((spans, buckets): Side<'_>) -> impl Iterator<Item = (i64, f64)> {
+    let mut next = 0_i64;
+    let indexes = spans.iter().flat_map(move |span| {
+        let first = next + i64::from(span.offset);
+        next = first + i64::from(span.length);
+        first..next
+    });
+    indexes.zip(buckets.iter().copied())
+}
+
 fn check_side(side: &str, spans: &[Span], buckets: &[f64]) -> Result<(), String> {
     let named: u64 = spans.iter().map(|span| u64::from(span.length)).sum();
     if named != buckets.len() as u64 {
@@ -127,6 +190,35 @@ fn check_side(side: &str, spans: &[Span], buckets: &[f64]) -> Result<(), String>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn counting(buckets: &[f64]) -> Histogram {
+        Histogram {
+            count: buckets.iter().sum(),
+            positive_spans: vec![Span { offset: 3, length: buckets.len() as u32 }],
+            positive_buckets: buckets.to_vec(),
+            ..Histogram::default()
+        }
+    }
+
+    #[test]
+    fn only_what_rises_in_every_bucket_is_said_not_to_be_reset() {
+        let first = counting(&[1.0, 2.0]);
+        assert_eq!(first.settled_hint(None), CounterResetHint::Unknown);
+        let hint = |buckets: &[f64]| counting(buckets).settled_hint(Some(&first));
+        assert_eq!(hint(&[1.0, 2.0, 5.0]), CounterResetHint::NotReset);
+        assert_eq!(hint(&[0.0, 9.0]), CounterResetHint::Unknown);
+        assert_eq!(hint(&[9.0]), CounterResetHint::Unknown);
+        let finer = Histogram { schema: 1, ..counting(&[5.0, 5.0]) };
+        assert_eq!(finer.settled_hint(Some(&first)), CounterResetHint::Unknown);
+        let gauge = Histogram { counter_reset_hint: CounterResetHint::Gauge, ..first.clone() };
+        assert_eq!(gauge.settled_hint(Some(&first)), CounterResetHint::Gauge);
+        assert_eq!(first.settled_hint(Some(&gauge)), CounterResetHint::Unknown);
+        assert!(first.same_counts(&Histogram {
+            counter_reset_hint: CounterResetHint::Reset,
+            ..first.clone()
+        }));
+        assert!(!first.same_counts(&gauge));
+    }
 
     #[test]
     fn spans_must_name_every_bucket() {

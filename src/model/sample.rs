@@ -35,3 +35,19 @@ pub struct HistogramSample {
     /// The histogram, shared because it is large and read-only.
     pub histogram: Arc<Histogram>,
 }
+
+/// When the counting behind a point began: OpenMetrics' created, OpenTelemetry's start time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StartTime {
+    /// The time of the point.
+    pub timestamp: TimestampMs,
+    /// When its counting began; not 0, which means that nobody knows.
+    pub start: TimestampMs,
+}
+
+/// Returns when the counting of the point at `at` began, in milliseconds; 0 when nobody knows.
+/// `starts` rise by the time of their points.
+pub fn start_of(starts: &[StartTime], at: TimestampMs) -> i64 {
+    let place = starts.binary_search_by_key(&at, |one| one.timestamp);
+    place.map_or(0, |place| starts[place].start.0)
+}

@@ -3,11 +3,11 @@
 use crate::model::exemplar::Exemplar;
 use crate::model::labels::Labels;
 use crate::model::matcher::Matcher;
-use crate::model::sample::{HistogramSample, Sample};
+use crate::model::sample::{HistogramSample, Sample, StartTime};
 use crate::model::time::{TimeRange, TimestampMs};
 
 /// One selected series with its points in time order, one point a timestamp.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct SeriesData {
     /// The series.
     pub labels: Labels,
@@ -15,6 +15,8 @@ pub struct SeriesData {
     pub samples: Vec<Sample>,
     /// Native histogram samples, stale markers included.
     pub histograms: Vec<HistogramSample>,
+    /// When counting began, of those points of which it is known, in the points' order.
+    pub starts: Vec<StartTime>,
 }
 
 /// Which label names, values or series a caller wants to know of.

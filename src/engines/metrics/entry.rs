@@ -3,6 +3,7 @@
 //! ```text
 //! float chunk count, each chunk: first time (signed), last time less first, bytes behind length
 //! histogram chunk count, likewise
+//! start chunk count, likewise; nothing when no start is known
 //! ```
 //! A chunk holds up to 4,096 points.
 
@@ -17,6 +18,9 @@ pub(super) fn put_points(points: &Points) -> Vec<u8> {
     let mut out = Vec::new();
     put_chunks(&points.floats, &mut out);
     put_chunks(&points.histograms, &mut out);
+    if !points.starts.is_empty() {
+        put_chunks(&points.starts, &mut out);
+    }
     out
 }
 
@@ -28,10 +32,11 @@ pub(super) fn read_points(entry: &[u8], range: TimeRange<TimestampMs>) -> Result
     let mut bytes = Reader::new(entry);
     let floats = read_chunks(&mut bytes, range)?;
     let histograms = read_chunks(&mut bytes, range)?;
+    let starts = if bytes.rest().is_empty() { Vec::new() } else { read_chunks(&mut bytes, range)? };
     if !bytes.rest().is_empty() {
         return Err(Error::corrupt("an entry has bytes behind its end"));
     }
-    Ok(Points { floats, histograms })
+    Ok(Points { floats, histograms, starts })
 }
 
 fn put_chunks<P: Point>(points: &[P], out: &mut Vec<u8>) {
@@ -66,17 +71,21 @@ fn read_chunks<P: Point>(bytes: &mut Reader<'_>, range: TimeRange<TimestampMs>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::sample::Sample;
+    use crate::model::sample::{Sample, StartTime};
 
     #[test]
     fn only_the_range_is_read_back() {
         let floats: Vec<_> = (0..10_000).map(|i| Sample::new(i * 10, i as f64)).collect();
-        let points = Points { floats, histograms: Vec::new() };
+        let start = |at| StartTime { timestamp: TimestampMs(at), start: TimestampMs(at - 7) };
+        let starts = vec![start(0), start(50_010), start(60_000)];
+        let points = Points { floats, starts, ..Points::default() };
         let entry = put_points(&points);
         let all = read_points(&entry, TimeRange::<TimestampMs>::ALL).unwrap();
         assert_eq!(all, points);
         let some = TimeRange::new(TimestampMs(50_000), TimestampMs(50_020));
-        assert_eq!(read_points(&entry, some).unwrap().floats, points.floats[5_000..5_003]);
+        let found = read_points(&entry, some).unwrap();
+        assert_eq!(found.floats, points.floats[5_000..5_003]);
+        assert_eq!(found.starts, points.starts[1..2]);
         assert!(read_points(&entry[..entry.len() - 1], some).is_err());
     }
 }

@@ -8,7 +8,7 @@ use crate::model::batch::SeriesWrite;
 use crate::model::exemplar::Exemplar;
 use crate::model::receipt::Receipt;
 use crate::model::reject::RejectReason;
-use crate::model::sample::{HistogramSample, Sample};
+use crate::model::sample::{HistogramSample, Sample, StartTime};
 use crate::model::time::{TimeRange, TimestampMs};
 use crate::storage::metric_store::KEEPABLE;
 
@@ -40,6 +40,8 @@ pub(super) struct HeadSeries {
     pub(super) floats: Run<Sample>,
     /// Behind a pointer, because few series have any.
     pub(super) histograms: Option<Box<Run<HistogramSample>>>,
+    /// When counting began, of those points of which it is known; few senders say it.
+    pub(super) starts: Option<Box<Run<StartTime>>>,
     pub(super) exemplars: Vec<Exemplar>,
 }
 
@@ -141,6 +143,10 @@ impl Head {
         for sample in write.histograms.iter().filter(|one| limits.take(one.timestamp)) {
             count(sample.timestamp, own.insert_histogram(sample)?);
         }
+        for start in write.starts.iter().filter(|one| limits.take(one.timestamp)) {
+            // The first start of a point stays, like its first value.
+            own.starts.get_or_insert_default().insert(*start)?;
+        }
         Ok(differing)
     }
 }
@@ -192,7 +198,11 @@ impl HeadSeries {
             Some(histograms) => histograms.within(start, end)?,
             None => Vec::new(),
         };
-        Ok(Points { floats: self.floats.within(start, end)?, histograms })
+        let starts = match &self.starts {
+            Some(starts) => starts.within(start, end)?,
+            None => Vec::new(),
+        };
+        Ok(Points { floats: self.floats.within(start, end)?, histograms, starts })
     }
 
     /// Returns a copy that holds at least the points inside `range`, and no exemplars.
@@ -201,6 +211,7 @@ impl HeadSeries {
         HeadSeries {
             floats: self.floats.copy(start, end),
             histograms: self.histograms.as_ref().map(|own| Box::new(own.copy(start, end))),
+            starts: self.starts.as_ref().map(|own| Box::new(own.copy(start, end))),
             exemplars: Vec::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! Joins what several places hold of one series: the first place wins a timestamp.
 
 use crate::engines::metrics::codec::point::Point;
-use crate::model::sample::{HistogramSample, Sample};
+use crate::model::sample::{HistogramSample, Sample, StartTime};
 use crate::model::time::{TimeRange, TimestampMs};
 
 /// Points of one series in time order, one a timestamp whatever its type.
@@ -9,6 +9,8 @@ use crate::model::time::{TimeRange, TimestampMs};
 pub(super) struct Points {
     pub(super) floats: Vec<Sample>,
     pub(super) histograms: Vec<HistogramSample>,
+    /// When counting began, of those points of which it is known.
+    pub(super) starts: Vec<StartTime>,
 }
 
 impl Points {
@@ -44,6 +46,7 @@ impl Points {
         later.histograms.retain(|one| !holds(&self.floats, one.at()));
         merge(&mut self.floats, later.floats);
         merge(&mut self.histograms, later.histograms);
+        merge(&mut self.starts, later.starts);
     }
 }
 
@@ -60,12 +63,24 @@ fn merge<P: Point>(first: &mut Vec<P>, later: Vec<P>) {
     }
     let mut merged = Vec::with_capacity(first.len() + later.len());
     let mut later = later.into_iter().peekable();
-    for point in first.drain(..) {
-        while let Some(earlier) = later.next_if(|other| other.at() < point.at()) {
+    // A point whose neighbour came from the other list says nothing of it.
+    let mut neighbour_is_later = false;
+    for mut point in first.drain(..) {
+        while let Some(mut earlier) = later.next_if(|other| other.at() < point.at()) {
+            if !neighbour_is_later {
+                earlier.doubt();
+            }
+            neighbour_is_later = true;
             merged.push(earlier);
         }
         while later.next_if(|other| other.at() == point.at()).is_some() {}
+        if std::mem::take(&mut neighbour_is_later) {
+            point.doubt();
+        }
         merged.push(point);
+    }
+    if let Some(next) = later.peek_mut() {
+        next.doubt();
     }
     merged.extend(later);
     *first = merged;
@@ -79,7 +94,7 @@ mod tests {
 
     fn floats(times: &[i64], value: f64) -> Points {
         let floats = times.iter().map(|at| Sample::new(*at, value)).collect();
-        Points { floats, histograms: Vec::new() }
+        Points { floats, ..Points::default() }
     }
 
     #[test]
@@ -98,7 +113,8 @@ mod tests {
             histogram: Arc::new(Histogram::default()),
         };
         let mut points = floats(&[10], 1.0);
-        points.add(Points { floats: Vec::new(), histograms: vec![histogram(10), histogram(20)] });
+        let histograms = vec![histogram(10), histogram(20)];
+        points.add(Points { histograms, ..Points::default() });
         points.add(floats(&[20, 30], 3.0));
         assert_eq!(points.floats.iter().map(Point::at).collect::<Vec<_>>(), [10, 30]);
         assert_eq!(points.histograms.iter().map(Point::at).collect::<Vec<_>>(), [20]);

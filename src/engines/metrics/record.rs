@@ -1,10 +1,11 @@
 //! A batch as a record of the log.
 //!
 //! ```text
-//! version u8 = 1
+//! version u8 = 2 (1: without starts)
 //! series count; each: labels (canonical bytes behind their length),
 //!   float count, each: time since the last one (signed), value (8 bytes)
 //!   histogram count, each: time since the last one (signed), histogram
+//!   start count, each: time of the point since the last one (signed), start (signed, less that time)
 //!   exemplars (count; each: time (signed), value (8 bytes), labels)
 //! family count; each: name, type word, help, unit (texts behind their lengths)
 //! ```
@@ -18,10 +19,10 @@ use crate::engines::metrics::codec::histograms::{put_histogram, read_histogram};
 use crate::model::batch::{MetricBatch, MetricMetadata, MetricType, SeriesWrite};
 use crate::model::exemplar::Exemplar;
 use crate::model::labels::Labels;
-use crate::model::sample::{HistogramSample, Sample};
+use crate::model::sample::{HistogramSample, Sample, StartTime};
 use crate::model::time::TimestampMs;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Encodes a batch.
 pub(super) fn encode(batch: &MetricBatch) -> Vec<u8> {
@@ -42,11 +43,12 @@ pub(super) fn encode(batch: &MetricBatch) -> Vec<u8> {
 pub(super) fn decode(record: &[u8]) -> Result<MetricBatch> {
     let mut bytes = Reader::new(record);
     let version = bytes.byte()?;
-    if version != VERSION {
+    if !(1..=VERSION).contains(&version) {
         return Err(Error::unsupported(format!("metric record of version {version}")));
     }
     let count = bytes.count(record.len())?;
-    let series = (0..count).map(|_| read_series(&mut bytes)).collect::<Result<Vec<_>>>()?;
+    let series =
+        (0..count).map(|_| read_series(&mut bytes, version)).collect::<Result<Vec<_>>>()?;
     let metadata = read_metadata(&mut bytes)?;
     if !bytes.rest().is_empty() {
         return Err(Error::corrupt("a metric record has bytes behind its end"));
@@ -70,10 +72,17 @@ fn put_series(series: &SeriesWrite, out: &mut Vec<u8>) {
         put_histogram(&sample.histogram, out);
         last = sample.timestamp.0;
     }
+    put_varint(out, series.starts.len() as u64);
+    let mut last = 0;
+    for one in &series.starts {
+        put_signed(out, one.timestamp.0.wrapping_sub(last));
+        put_signed(out, one.start.0.wrapping_sub(one.timestamp.0));
+        last = one.timestamp.0;
+    }
     put_exemplars(&series.exemplars, out);
 }
 
-fn read_series(bytes: &mut Reader<'_>) -> Result<SeriesWrite> {
+fn read_series(bytes: &mut Reader<'_>, version: u8) -> Result<SeriesWrite> {
     let labels = read_labels(bytes)?;
     let mut samples = Vec::new();
     let mut last = 0_i64;
@@ -88,8 +97,16 @@ fn read_series(bytes: &mut Reader<'_>) -> Result<SeriesWrite> {
         let histogram = Arc::new(read_histogram(bytes)?);
         histograms.push(HistogramSample { timestamp: TimestampMs(last), histogram });
     }
+    let mut starts = Vec::new();
+    let mut last = 0_i64;
+    let count = if version == 1 { 0 } else { bytes.count(bytes.rest().len())? };
+    for _ in 0..count {
+        last = last.wrapping_add(bytes.signed()?);
+        let start = TimestampMs(last.wrapping_add(bytes.signed()?));
+        starts.push(StartTime { timestamp: TimestampMs(last), start });
+    }
     let exemplars = read_exemplars(bytes)?;
-    Ok(SeriesWrite { labels, samples, histograms, exemplars })
+    Ok(SeriesWrite { labels, samples, histograms, starts, exemplars })
 }
 
 /// Appends exemplars.
@@ -166,6 +183,7 @@ mod tests {
             labels,
             samples: vec![Sample::new(i64::MAX, stale_nan()), Sample::new(i64::MIN, -0.0)],
             histograms: vec![histogram],
+            starts: vec![StartTime { timestamp: TimestampMs(5), start: TimestampMs(i64::MIN) }],
             exemplars: vec![exemplar],
         };
         let family = MetricMetadata {

@@ -51,9 +51,10 @@ impl<P: Point> Run<P> {
     ///
     /// # Errors
     /// `Corrupt` when a chunk in memory does not decode, which is a fault of the codec.
-    pub(super) fn insert(&mut self, point: P) -> Result<Insert> {
+    pub(super) fn insert(&mut self, mut point: P) -> Result<Insert> {
         let at = point.at();
         if self.newest.is_none_or(|newest| newest < at) {
+            point.settle(self.tail.last());
             self.push(point);
             return Ok(Insert::New);
         }
@@ -170,11 +171,16 @@ impl Frozen {
     }
 }
 
-fn insert_sorted<P: Point>(points: &mut Vec<P>, point: P) -> Insert {
+/// Puts a late point in its place: nothing is said of its neighbours any more.
+fn insert_sorted<P: Point>(points: &mut Vec<P>, mut point: P) -> Insert {
     match points.binary_search_by_key(&point.at(), Point::at) {
         Ok(place) if points[place].same_value(&point) => Insert::Known,
         Ok(_) => Insert::Differs,
         Err(place) => {
+            point.settle(None);
+            if let Some(next) = points.get_mut(place) {
+                next.doubt();
+            }
             points.insert(place, point);
             Insert::New
         }

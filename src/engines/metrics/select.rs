@@ -161,6 +161,7 @@ impl SeriesCursor for Selection {
                 labels: selected.labels,
                 samples: points.floats,
                 histograms: points.histograms,
+                starts: points.starts,
             });
         }
         Ok(Some(block).filter(|block| !block.is_empty()))

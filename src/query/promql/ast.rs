@@ -77,6 +77,9 @@ pub struct Selector {
     pub timing: Timing,
     /// How samples at the edges of a range are taken.
     pub edges: Edges,
+    /// Whether only counts and sums of histograms are asked for: then resets are detected while
+    /// samples are read, one after the other.
+    pub counts_only: bool,
 }
 
 /// `offset` and `@`.

@@ -4,7 +4,6 @@
 //! infos, each with the place it speaks of.
 //!
 //! It knows no protocol, no permission and no wall clock: evaluation times are parameters.
-//! What it does not know yet it refuses by name with `Unsupported`.
 //!
 //! [`MetricStore`]: crate::storage::metric_store::MetricStore
 //! [`Answer`]: crate::model::answer::Answer
@@ -17,6 +16,7 @@ pub mod signature;
 pub mod ast;
 mod parser;
 mod types;
+mod counts;
 mod printer;
 mod histogram;
 mod engine;

@@ -10,6 +10,7 @@ mod selector;
 use std::sync::Arc;
 
 use crate::query::promql::ast::{Binary, BinaryOp, Expr, Kind, Node};
+use crate::query::promql::counts;
 use crate::query::promql::lexer::{Tokens, tokenize};
 use crate::query::promql::position::{ParseError, Span};
 use crate::query::promql::token::{Token, TokenKind};
@@ -35,6 +36,7 @@ pub fn parse(text: &str) -> Result<Expr, ParseError> {
         Parser { text, tokens, lexer_error: error, at: 0, last_closing: 0, nesting: 0 };
     let mut root = parser.whole()?;
     types::check(text, &mut root)?;
+    counts::mark(&mut root);
     Ok(Expr { root, text: Arc::from(text) })
 }
 

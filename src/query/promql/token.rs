@@ -189,25 +189,37 @@ fn shortened(text: &str) -> String {
 
 /// Quotes a text as Go's `%q` does.
 pub(super) fn go_quote(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
+    go_quote_bytes(text.as_bytes())
+}
+
+/// Quotes bytes as Go's `%q` does: those that are no UTF-8 become `\xNN`.
+pub(super) fn go_quote_bytes(bytes: &[u8]) -> String {
+    let mut quoted = String::with_capacity(bytes.len() + 2);
     quoted.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            '\u{7}' => quoted.push_str("\\a"),
-            '\u{8}' => quoted.push_str("\\b"),
-            '\u{b}' => quoted.push_str("\\v"),
-            '\u{c}' => quoted.push_str("\\f"),
-            other if (other as u32) < 0x20 || other as u32 == 0x7f => {
-                quoted.push_str(&format!("\\x{:02x}", other as u32));
-            }
-            other => quoted.push(other),
+    for chunk in bytes.utf8_chunks() {
+        chunk.valid().chars().for_each(|character| push_quoted(character, &mut quoted));
+        for byte in chunk.invalid() {
+            quoted.push_str(&format!("\\x{byte:02x}"));
         }
     }
     quoted.push('"');
     quoted
+}
+
+fn push_quoted(character: char, quoted: &mut String) {
+    match character {
+        '"' => quoted.push_str("\\\""),
+        '\\' => quoted.push_str("\\\\"),
+        '\n' => quoted.push_str("\\n"),
+        '\r' => quoted.push_str("\\r"),
+        '\t' => quoted.push_str("\\t"),
+        '\u{7}' => quoted.push_str("\\a"),
+        '\u{8}' => quoted.push_str("\\b"),
+        '\u{b}' => quoted.push_str("\\v"),
+        '\u{c}' => quoted.push_str("\\f"),
+        other if (other as u32) < 0x20 || other as u32 == 0x7f => {
+            quoted.push_str(&format!("\\x{:02x}", other as u32));
+        }
+        other => quoted.push(other),
+    }
 }

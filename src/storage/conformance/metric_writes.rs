@@ -3,18 +3,23 @@
 
 use crate::model::batch::{MetricBatch, SeriesWrite};
 use crate::model::histogram::{CUSTOM_BUCKETS_SCHEMA, CounterResetHint, Histogram, Span};
+use crate::model::matcher::Matcher;
 use crate::model::receipt::Receipt;
 use crate::model::reject::RejectReason;
+use crate::model::sample::StartTime;
 use crate::model::stale::{STALE_NAN_BITS, stale_nan};
+use crate::model::time::TimestampMs;
 use crate::storage::conformance::metric::{
     NOON, OUT_OF_ORDER_WINDOW, Subject, append, bits, expect_floats, floats, full_histogram,
-    histograms, labels, select_metric,
+    histograms, labels, range, select, select_metric, select_query,
 };
-use crate::storage::metric_store::{KEEPABLE, MetricStore};
+use crate::storage::metric_store::{KEEPABLE, MetricStore, SelectQuery};
 
 pub(super) async fn run(subject: &dyn Subject) {
     every_bit_of_a_float_comes_back(subject).await;
     every_part_of_a_histogram_comes_back(subject).await;
+    nothing_is_said_of_resets_around_a_late_histogram(subject).await;
+    starts_come_back_with_their_points(subject).await;
     an_empty_batch_is_accepted(subject).await;
     a_repeated_point_is_accepted_and_stored_once(subject).await;
     another_value_for_a_known_timestamp_is_refused(subject).await;
@@ -88,8 +93,59 @@ async fn every_part_of_a_histogram_comes_back(subject: &dyn Subject) {
         assert_eq!(found[0].histograms.len(), written.len(), "flushed: {flushed}");
         for (found, (at, wanted)) in found[0].histograms.iter().zip(&written) {
             assert_eq!(found.timestamp.0 - NOON, *at);
-            assert!(found.histogram.same_bits(wanted), "{:?} is not {wanted:?}", found.histogram);
+            assert!(found.histogram.same_counts(wanted), "{:?} is not {wanted:?}", found.histogram);
         }
+        let hints = found[0].histograms.iter().map(|one| one.histogram.counter_reset_hint);
+        let (unknown, rising) = (CounterResetHint::Unknown, CounterResetHint::NotReset);
+        let mut wanted = [&[unknown][..], &[rising; 19]].concat();
+        wanted.extend([CounterResetHint::Gauge, unknown, unknown]);
+        assert_eq!(hints.collect::<Vec<_>>(), wanted);
+        store.flush().await.unwrap();
+    }
+}
+
+async fn nothing_is_said_of_resets_around_a_late_histogram(subject: &dyn Subject) {
+    let store = subject.empty().await;
+    let series = labels("latecomer", []);
+    let hints = async || {
+        let found = select_metric(&*store, "latecomer").await;
+        let histograms = found[0].histograms.iter();
+        histograms.map(|one| one.histogram.counter_reset_hint).collect::<Vec<_>>()
+    };
+    let (unknown, rising) = (CounterResetHint::Unknown, CounterResetHint::NotReset);
+    let (first, second) = ((0, full_histogram(1)), (60_000, full_histogram(2)));
+    append(&*store, vec![histograms(&series, &[first, second])]).await;
+    assert_eq!(hints().await, [unknown, rising]);
+    append(&*store, vec![histograms(&series, &[(30_000, full_histogram(9))])]).await;
+    assert_eq!(hints().await, [unknown, unknown, unknown]);
+    let claimed = Histogram { counter_reset_hint: rising, ..full_histogram(9) };
+    append(&*store, vec![histograms(&series, &[(30_000, claimed)])]).await;
+    store.flush().await.unwrap();
+    append(&*store, vec![histograms(&series, &[(70_000, full_histogram(3))])]).await;
+    append(&*store, vec![histograms(&series, &[(10_000, full_histogram(8))])]).await;
+    assert_eq!(hints().await[..4], [unknown; 4]);
+}
+
+async fn starts_come_back_with_their_points(subject: &dyn Subject) {
+    let store = subject.empty().await;
+    let start = |at, start| StartTime {
+        timestamp: TimestampMs(NOON + at),
+        start: TimestampMs(NOON + start),
+    };
+    let mut write = floats(&labels("begun", []), &[(0, 1.0), (15_000, 2.0), (30_000, 3.0)]);
+    write.starts = vec![start(0, -5_000), start(30_000, 16_000)];
+    append(&*store, vec![write.clone()]).await;
+    // The first start of a point stays, like its first value.
+    write.starts = vec![start(0, -9_000), start(15_000, -9_000)];
+    append(&*store, vec![write]).await;
+    let wanted = [start(0, -5_000), start(15_000, -9_000), start(30_000, 16_000)];
+    for _ in 0..2 {
+        assert_eq!(select_metric(&*store, "begun").await[0].starts, wanted);
+        let some = SelectQuery {
+            range: range(10_000, 20_000),
+            ..select_query(vec![Matcher::equal("__name__", "begun")])
+        };
+        assert_eq!(select(&*store, some).await[0].starts, wanted[1..2]);
         store.flush().await.unwrap();
     }
 }

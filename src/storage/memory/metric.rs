@@ -11,12 +11,12 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::model::batch::{MetricBatch, MetricMetadata, SeriesWrite};
 use crate::model::cut::Cut;
 use crate::model::exemplar::Exemplar;
-use crate::model::histogram::Histogram;
+use crate::model::histogram::{CounterResetHint, Histogram};
 use crate::model::labels::Labels;
 use crate::model::matcher::Matcher;
 use crate::model::receipt::Receipt;
 use crate::model::reject::RejectReason;
-use crate::model::sample::{HistogramSample, Sample};
+use crate::model::sample::{HistogramSample, Sample, StartTime};
 use crate::model::series::{LabelQuery, MetricStats, SeriesData, SeriesExemplars};
 use crate::model::time::{Day, TimeRange, TimestampMs, TimestampNs};
 use crate::storage::lifecycle::{Dropped, Lifecycle, RetentionLimits};
@@ -50,6 +50,7 @@ struct State {
 #[derive(Default)]
 struct Series {
     points: BTreeMap<TimestampMs, Point>,
+    starts: BTreeMap<TimestampMs, TimestampMs>,
     exemplars: Vec<Exemplar>,
 }
 
@@ -64,7 +65,7 @@ impl Point {
     fn same(&self, other: &Point) -> bool {
         match (self, other) {
             (Point::Float(own), Point::Float(other)) => own.to_bits() == other.to_bits(),
-            (Point::Histogram(own), Point::Histogram(other)) => own.same_bits(other),
+            (Point::Histogram(own), Point::Histogram(other)) => own.same_counts(other),
             (Point::Float(_), Point::Histogram(_)) | (Point::Histogram(_), Point::Float(_)) => {
                 false
             }
@@ -111,8 +112,7 @@ impl State {
         let series = self.series.entry(write.labels.clone()).or_default();
         let mut duplicates = 0;
         for (at, point) in fresh {
-            let known = series.points.entry(at).or_insert_with(|| point.clone());
-            if known.same(&point) {
+            if series.insert(at, point) {
                 receipt.accepted += 1;
                 self.newest = self.newest.max(Some(at));
             } else {
@@ -122,6 +122,11 @@ impl State {
         if duplicates > 0 {
             let message = format!("{}: another value at a known timestamp", write.labels);
             receipt.reject(index, duplicates, RejectReason::DuplicateTimestamp, message);
+        }
+        for one in write.starts.into_iter().filter(|one| one.timestamp.0 >= horizon) {
+            if series.points.contains_key(&one.timestamp) {
+                series.starts.entry(one.timestamp).or_insert(one.start);
+            }
         }
         for exemplar in exemplars {
             if !series.exemplars.iter().any(|known| known.same_bits(&exemplar)) {
@@ -148,14 +153,43 @@ impl State {
 }
 
 impl Series {
+    /// Adds a point unless its time is taken; tells whether the time holds these very bits now.
+    fn insert(&mut self, at: TimestampMs, mut point: Point) -> bool {
+        if let Some(known) = self.points.get(&at) {
+            return known.same(&point);
+        }
+        if let Point::Histogram(new) = &mut point {
+            let previous = self.points.range(..at).next_back();
+            let previous = previous.and_then(|(_, point)| match point {
+                Point::Histogram(histogram) => Some(&**histogram),
+                Point::Float(_) => None,
+            });
+            let is_newest = self.points.range(at..).next().is_none();
+            let previous = previous.filter(|_| is_newest);
+            let hint = new.settled_hint(previous);
+            Arc::make_mut(new).counter_reset_hint = hint;
+        }
+        // What was known of the next point was about the one that came before it until now.
+        if let Some((_, Point::Histogram(next))) = self.points.range_mut(at..).next()
+            && next.counter_reset_hint == CounterResetHint::NotReset
+        {
+            Arc::make_mut(next).counter_reset_hint = CounterResetHint::Unknown;
+        }
+        self.points.insert(at, point);
+        true
+    }
+
     fn within(&self, range: TimeRange<TimestampMs>) -> impl Iterator<Item = (TimestampMs, &Point)> {
         self.points.range(range.start..=range.end).map(|(at, point)| (*at, point))
     }
 
     /// Returns the points inside the range, which is not empty, as a selection shows them.
     fn select(&self, labels: &Labels, range: TimeRange<TimestampMs>) -> SeriesData {
-        let mut data =
-            SeriesData { labels: labels.clone(), samples: Vec::new(), histograms: Vec::new() };
+        let mut data = SeriesData { labels: labels.clone(), ..SeriesData::default() };
+        let starts = self.starts.range(range.start..=range.end);
+        data.starts = starts
+            .map(|(timestamp, start)| StartTime { timestamp: *timestamp, start: *start })
+            .collect();
         for (timestamp, point) in self.within(range) {
             match point {
                 Point::Float(value) => data.samples.push(Sample { timestamp, value: *value }),
@@ -315,6 +349,7 @@ impl Lifecycle for MemoryMetricStore {
             let of_series = series.points.keys().map(|at| Day::of_ms(*at));
             days.extend(of_series.filter(|day| outlived(*day)));
             series.points.retain(|at, _| !outlived(Day::of_ms(*at)));
+            series.starts.retain(|at, _| !outlived(Day::of_ms(*at)));
             series.exemplars.retain(|one| !outlived(Day::of_ms(one.timestamp)));
         }
         state.series.retain(|_, series| !series.points.is_empty() || !series.exemplars.is_empty());

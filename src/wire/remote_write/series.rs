@@ -44,7 +44,7 @@ pub(crate) fn write(wire: &TimeSeries, rejects: &mut Vec<Reject>) -> Result<Seri
             exemplars.push(Exemplar { labels, value: exemplar.value, timestamp });
         }
     }
-    Ok(SeriesWrite { labels, samples, histograms, exemplars })
+    Ok(SeriesWrite { labels, samples, histograms, exemplars, ..SeriesWrite::default() })
 }
 
 /// Reads labels in any order.

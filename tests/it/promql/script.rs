@@ -8,7 +8,7 @@ use belvedere::base::duration::parse_duration;
 use belvedere::model::answer::Answer;
 use belvedere::model::batch::{MetricBatch, SeriesWrite};
 use belvedere::model::labels::{Labels, METRIC_NAME};
-use belvedere::model::sample::{HistogramSample, Sample};
+use belvedere::model::sample::{HistogramSample, Sample, StartTime};
 use belvedere::model::time::TimestampMs;
 use belvedere::query::promql::{Engine, EngineOptions, parse};
 use belvedere::storage::memory::metric::MemoryMetricStore;
@@ -106,11 +106,16 @@ async fn load(
     let (word, step) = command.split_once(' ').ok_or("load without a step")?;
     let step = milliseconds(step.trim())?;
     let mut loaded: BTreeMap<Labels, Points> = BTreeMap::new();
-    let mut fault = None;
+    let mut starts: BTreeMap<Labels, Vec<StartTime>> = BTreeMap::new();
     for line in lines {
         let (series, values) = split_series(line.text);
-        if series.ends_with("@st") {
-            fault = Some("(start timestamps are not stored)".to_owned());
+        if let Some(series) = series.strip_suffix("@st") {
+            let offsets = offsets_of(values)?.into_iter().enumerate();
+            let of_series = offsets.filter_map(|(index, offset)| {
+                let timestamp = TimestampMs(step * index as i64);
+                Some(StartTime { timestamp, start: TimestampMs(timestamp.0 + offset?) })
+            });
+            starts.insert(labels_of(series)?, of_series.collect());
             continue;
         }
         let labels = labels_of(series)?;
@@ -124,10 +129,39 @@ async fn load(
         let custom = custom_histograms(&loaded);
         loaded.extend(custom);
     }
-    let series = loaded.into_iter().map(|(labels, points)| write(labels, points)).collect();
-    let batch = MetricBatch { series, metadata: Vec::new() };
+    let series = loaded.into_iter().map(|(labels, points)| {
+        let starts = starts.remove(&labels).unwrap_or_default();
+        SeriesWrite { starts, ..write(labels, points) }
+    });
+    let batch = MetricBatch { series: series.collect(), metadata: Vec::new() };
     store.append(batch).await.map_err(|error| error.to_string())?;
-    fault.map_or(Ok(()), Err)
+    Ok(())
+}
+
+/// Reads how far the start of each point lies from it: `_ -30s 1ms -30s-1mx2`.
+fn offsets_of(text: &str) -> Result<Vec<Option<i64>>, String> {
+    let mut offsets = Vec::new();
+    for word in text.split_whitespace() {
+        let (value, times) = match word.rsplit_once('x') {
+            Some((value, times)) => (value, Some(times.parse::<i64>().map_err(|_| word)?)),
+            None => (word, None),
+        };
+        if value == "_" {
+            offsets.extend(std::iter::repeat_n(None, times.unwrap_or(1) as usize));
+            continue;
+        }
+        let sign = |at: &(usize, char)| matches!(at.1, '+' | '-');
+        let (first, each) = match value.char_indices().skip(1).find(sign) {
+            Some((at, _)) => (offset(&value[..at])?, offset(&value[at..])?),
+            None => (offset(value)?, 0),
+        };
+        offsets.extend((0..=times.unwrap_or(0)).map(|index| Some(first + each * index)));
+    }
+    Ok(offsets)
+}
+
+fn offset(text: &str) -> Result<i64, String> {
+    milliseconds(text.strip_prefix('+').unwrap_or(text))
 }
 
 fn write(labels: Labels, points: Points) -> SeriesWrite {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::base::error::{Error, Result};
 use crate::engines::metrics::codec::bytes::{Reader, put_varint};
 use crate::engines::metrics::codec::{floats, histograms, integers};
-use crate::model::histogram::Histogram;
-use crate::model::sample::{HistogramSample, Sample};
+use crate::model::histogram::{CounterResetHint, Histogram};
+use crate::model::sample::{HistogramSample, Sample, StartTime};
 use crate::model::time::TimestampMs;
 
 /// The most points of one chunk.
@@ -21,6 +21,12 @@ pub(in crate::engines::metrics) trait Point:
 
     /// Returns whether both have the same value, bit by bit.
     fn same_value(&self, other: &Self) -> bool;
+
+    /// Settles what this point may say of the one right before it in its series.
+    fn settle(&mut self, _previous: Option<&Self>) {}
+
+    /// Forgets what this point says of the one before it, because another came between them.
+    fn doubt(&mut self) {}
 
     /// Appends the values of `points`.
     fn put_values(points: &[Self], out: &mut Vec<u8>);
@@ -82,7 +88,20 @@ impl Point for HistogramSample {
     }
 
     fn same_value(&self, other: &Self) -> bool {
-        self.histogram.same_bits(&other.histogram)
+        self.histogram.same_counts(&other.histogram)
+    }
+
+    fn settle(&mut self, previous: Option<&Self>) {
+        let hint = self.histogram.settled_hint(previous.map(|one| &*one.histogram));
+        if self.histogram.counter_reset_hint != hint {
+            Arc::make_mut(&mut self.histogram).counter_reset_hint = hint;
+        }
+    }
+
+    fn doubt(&mut self) {
+        if self.histogram.counter_reset_hint == CounterResetHint::NotReset {
+            Arc::make_mut(&mut self.histogram).counter_reset_hint = CounterResetHint::Unknown;
+        }
     }
 
     fn put_values(points: &[Self], out: &mut Vec<u8>) {
@@ -95,6 +114,30 @@ impl Point for HistogramSample {
         let joined = times.into_iter().zip(values);
         Ok(joined
             .map(|(at, histogram)| HistogramSample { timestamp: TimestampMs(at), histogram })
+            .collect())
+    }
+}
+
+impl Point for StartTime {
+    fn at(&self) -> i64 {
+        self.timestamp.0
+    }
+
+    fn same_value(&self, other: &Self) -> bool {
+        self.start == other.start
+    }
+
+    /// Starts are mostly one instant for many points, or the time of the point before.
+    fn put_values(points: &[Self], out: &mut Vec<u8>) {
+        let starts: Vec<_> = points.iter().map(|point| point.start.0).collect();
+        integers::encode(&starts, out);
+    }
+
+    fn read_values(bytes: &mut Reader<'_>, times: Vec<i64>) -> Result<Vec<Self>> {
+        let starts = integers::decode(bytes, times.len())?;
+        let joined = times.into_iter().zip(starts);
+        Ok(joined
+            .map(|(at, start)| StartTime { timestamp: TimestampMs(at), start: TimestampMs(start) })
             .collect())
     }
 }

@@ -55,6 +55,7 @@ async fn native_histograms_stand_beside_floats_under_their_own_key() {
             timestamp: TimestampMs(2_000),
             histogram: Arc::clone(&histogram),
         }],
+        ..SeriesData::default()
     };
     let body = r#"{"count":"3","sum":"+Inf","buckets":[[0,"1","2","3"]]}"#;
     assert_eq!(
@@ -78,7 +79,7 @@ async fn a_large_answer_comes_in_pieces_that_join_to_valid_json() {
     let series = |number: i64| SeriesData {
         labels: Labels::from_pairs([("n", number.to_string())]),
         samples: (0..1_000).map(|at| Sample::new(at * 1_000, number as f64)).collect(),
-        histograms: Vec::new(),
+        ..SeriesData::default()
     };
     let matrix: Vec<_> = (0..50).map(series).collect();
     let whole = Answer {

@@ -75,8 +75,7 @@ pub(super) fn sorted(mut series: Vec<SeriesData>) -> Result<Vec<SeriesData>> {
 
 /// Returns the values of a column with their instants.
 pub(super) fn points(column: &Column, grid: Grid) -> SeriesData {
-    let mut data =
-        SeriesData { labels: column.labels.clone(), samples: Vec::new(), histograms: Vec::new() };
+    let mut data = SeriesData { labels: column.labels.clone(), ..SeriesData::default() };
     for step in 0..grid.steps {
         let timestamp = TimestampMs(grid.at(step));
         match column.value(step) {

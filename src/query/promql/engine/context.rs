@@ -17,6 +17,8 @@ use crate::storage::metric_store::MetricStore;
 pub(super) struct Evaluation {
     pub store: Arc<dyn MetricStore>,
     pub options: EngineOptions,
+    /// The query as it was written.
+    pub text: Arc<str>,
     /// The instants of the whole query; subqueries have their own.
     pub query: QueryTimes,
     pub budget: Budget,

@@ -128,10 +128,11 @@ impl Engine {
         }
     }
 
-    fn evaluation(&self, query: QueryTimes) -> Evaluation {
+    fn evaluation(&self, expr: &Expr, query: QueryTimes) -> Evaluation {
         Evaluation {
             store: Arc::clone(&self.store),
             options: self.options.clone(),
+            text: Arc::clone(&expr.text),
             query,
             budget: Budget::new(self.options.max_samples),
             notes: Notes::default(),
@@ -139,7 +140,7 @@ impl Engine {
     }
 
     async fn answer_instant(&self, expr: &Expr, query: QueryTimes) -> Result<Answer> {
-        let evaluation = self.evaluation(query);
+        let evaluation = self.evaluation(expr, query);
         let root = expr.root.bare();
         let at = TimestampMs(query.start);
         let grid = Grid::instant(query.start);
@@ -162,11 +163,11 @@ impl Engine {
                 Value::Matrix(answer::sorted(evaluation.matrix(root, query.start).await?)?)
             }
         };
-        Ok(finish(value, &evaluation, expr))
+        Ok(finish(value, &evaluation))
     }
 
     async fn answer_range(&self, expr: &Expr, query: QueryTimes) -> Result<Answer> {
-        let evaluation = self.evaluation(query);
+        let evaluation = self.evaluation(expr, query);
         let grid = Grid::range(query.start, query.end, query.step);
         let columns = if expr.root.value_type() == ValueType::Scalar {
             let mut column = Column::empty(crate::model::labels::Labels::empty(), 0);
@@ -176,12 +177,12 @@ impl Engine {
             evaluation.gather(&expr.root, grid).await?
         };
         let value = Value::Matrix(answer::matrix(columns, grid)?);
-        Ok(finish(value, &evaluation, expr))
+        Ok(finish(value, &evaluation))
     }
 }
 
-fn finish(value: Value, evaluation: &Evaluation, expr: &Expr) -> Answer {
-    let (warnings, infos) = evaluation.notes.texts(&expr.text);
+fn finish(value: Value, evaluation: &Evaluation) -> Answer {
+    let (warnings, infos) = evaluation.notes.texts(&evaluation.text);
     Answer { value, warnings, infos }
 }
 

@@ -20,6 +20,7 @@ pub(super) enum Note {
     NotCounter(String),
     NotGauge(String),
     MixedExponentialCustom(String),
+    StartOverlap(String),
     IncompatibleLayout(&'static str),
     SortInRange,
     PossibleNonCounter(String),
@@ -118,6 +119,11 @@ impl fmt::Display for Note {
             Note::MixedExponentialCustom(metric) => write!(
                 f,
                 "vector contains a mix of histograms with exponential and custom buckets schemas for metric name {}",
+                go_quote(metric)
+            ),
+            Note::StartOverlap(metric) => write!(
+                f,
+                "sample has start time that overlaps with previous sample timestamp for metric {}",
                 go_quote(metric)
             ),
             Note::IncompatibleLayout(op) => {

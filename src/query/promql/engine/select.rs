@@ -6,13 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::base::error::{Error, Result};
 use crate::model::answer::SampleValue;
 use crate::model::histogram::{CounterResetHint, Histogram};
-use crate::model::matcher::Matcher;
-use crate::model::sample::{HistogramSample, Sample};
+use crate::model::sample::{HistogramSample, Sample, StartTime, start_of};
 use crate::model::series::SeriesData;
 use crate::model::stale::is_stale;
 use crate::model::time::{TimeRange, TimestampMs};
 use crate::query::promql::ast::{Edges, Matrix, Selector};
-use crate::query::promql::engine::column::{Column, Grid, Sink, histogram_cost};
+use crate::query::promql::engine::column::{Column, Grid, Mapped, Sink, histogram_cost};
 use crate::query::promql::engine::context::{Evaluation, Looks};
 use crate::query::promql::engine::notes::Note;
 use crate::query::promql::histogram;
@@ -23,6 +22,7 @@ use crate::storage::metric_store::{SelectHints, SelectQuery, SeriesCursor};
 pub(super) struct Blocks<'e> {
     evaluation: &'e Evaluation,
     cursor: Box<dyn SeriesCursor>,
+    detects_resets: bool,
     held: u64,
 }
 
@@ -30,7 +30,10 @@ impl Blocks<'_> {
     /// Returns the next block; the one before counts as given back.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<SeriesData>>> {
         self.evaluation.budget.give(std::mem::take(&mut self.held));
-        let Some(block) = self.cursor.next_block().await? else { return Ok(None) };
+        let Some(mut block) = self.cursor.next_block().await? else { return Ok(None) };
+        if self.detects_resets {
+            block.iter_mut().for_each(|data| detect_resets(&mut data.histograms));
+        }
         let cost = block.iter().map(series_cost).sum();
         self.evaluation.budget.take(cost)?;
         self.held = cost;
@@ -43,6 +46,22 @@ fn series_cost(data: &SeriesData) -> u64 {
     data.samples.len() as u64 + histograms.sum::<u64>()
 }
 
+/// Says of each histogram whether it was reset since the one before, where the store does not say.
+fn detect_resets(histograms: &mut [HistogramSample]) {
+    let mut last: Option<Arc<Histogram>> = None;
+    for sample in histograms.iter_mut().filter(|sample| !sample.histogram.is_stale()) {
+        let known = Arc::clone(&sample.histogram);
+        if let Some(last) = last.replace(Arc::clone(&known))
+            && known.counter_reset_hint == CounterResetHint::Unknown
+        {
+            let reset = histogram::detect_reset(&known, &last);
+            let hint = if reset { CounterResetHint::Reset } else { CounterResetHint::NotReset };
+            let counter_reset_hint = hint;
+            sample.histogram = Arc::new(Histogram { counter_reset_hint, ..(*known).clone() });
+        }
+    }
+}
+
 /// How far around each look samples are wanted: after `look - before`, up to `look + after`.
 pub(super) struct Reach {
     pub before: i64,
@@ -53,7 +72,7 @@ impl Evaluation {
     /// Opens a cursor over what the looks of `grid` can reach.
     pub(super) async fn blocks(
         &self,
-        matchers: &[Matcher],
+        selector: &Selector,
         looks: Looks,
         grid: Grid,
         reach: Reach,
@@ -62,7 +81,7 @@ impl Evaluation {
         let first = looks.at(grid.start).saturating_sub(reach.before).saturating_add(1);
         let last = looks.at(grid.end()).saturating_add(reach.after);
         let query = SelectQuery {
-            matchers: matchers.to_vec(),
+            matchers: selector.matchers.clone(),
             range: TimeRange::new(TimestampMs(first), TimestampMs(last)),
             hints: SelectHints {
                 step_ms: if grid.steps > 1 { grid.step } else { 0 },
@@ -72,7 +91,8 @@ impl Evaluation {
             max_samples: Some(self.budget.left()),
         };
         let cursor = self.store.select(query).await?;
-        Ok(Blocks { evaluation: self, cursor, held: 0 })
+        let detects_resets = selector.counts_only;
+        Ok(Blocks { evaluation: self, cursor, detects_resets, held: 0 })
     }
 
     /// Evaluates an instant vector selector.
@@ -98,6 +118,21 @@ impl Evaluation {
         .await
     }
 
+    /// Evaluates `start_timestamp(selector)`: 0 where nobody knows when counting began.
+    pub(super) async fn select_starts(
+        &self,
+        selector: &Selector,
+        grid: Grid,
+        sink: &mut (dyn Sink + '_),
+    ) -> Result<()> {
+        let mut renamed = Mapped { inner: sink, change: drop_name };
+        self.each_sample(selector, grid, false, &mut renamed, |data, look| {
+            let (at, _) = latest(data, look, self.lookback())?;
+            Some(SampleValue::Float(start_of(data.starts, TimestampMs(at)) as f64 / 1000.0))
+        })
+        .await
+    }
+
     /// Evaluates `timestamp(selector)`; `saw_histogram` is set when any sample is a histogram.
     pub(super) async fn select_timestamps(
         &self,
@@ -106,13 +141,7 @@ impl Evaluation {
         saw_histogram: &AtomicBool,
         sink: &mut (dyn Sink + '_),
     ) -> Result<()> {
-        let mut renamed = crate::query::promql::engine::column::Mapped {
-            inner: sink,
-            change: |column: &mut Column| {
-                column.drop_name = true;
-                Ok(())
-            },
-        };
+        let mut renamed = Mapped { inner: sink, change: drop_name };
         self.each_sample(selector, grid, false, &mut renamed, |data, look| {
             let (at, value) = latest(data, look, self.lookback())?;
             if matches!(value, SampleValue::Histogram(_)) {
@@ -138,7 +167,7 @@ impl Evaluation {
         let looks = self.looks(&selector.timing)?;
         let lookback = self.lookback();
         let reach = Reach { before: lookback, after: if ahead { lookback } else { 0 } };
-        let mut blocks = self.blocks(&selector.matchers, looks, grid, reach, "").await?;
+        let mut blocks = self.blocks(selector, looks, grid, reach, "").await?;
         while let Some(block) = blocks.next().await? {
             let mut columns = Vec::with_capacity(block.len());
             for data in block {
@@ -179,7 +208,7 @@ impl Evaluation {
         };
         let grid = Grid::instant(at);
         let selector = &matrix.selector;
-        let mut blocks = self.blocks(&selector.matchers, looks, grid, reach, "").await?;
+        let mut blocks = self.blocks(selector, looks, grid, reach, "").await?;
         let mut found = Vec::new();
         while let Some(block) = blocks.next().await? {
             for mut data in block {
@@ -289,6 +318,11 @@ pub(super) fn interpolated(left: &Sample, right: &Sample, at: i64, counter: bool
     from + (right.value - from) * passed / whole
 }
 
+fn drop_name(column: &mut Column) -> Result<()> {
+    column.drop_name = true;
+    Ok(())
+}
+
 /// Something with a time.
 trait Timed {
     fn time(&self) -> i64;
@@ -318,6 +352,7 @@ struct Cursor<'a> {
     name: &'a str,
     floats: &'a [Sample],
     histograms: &'a [HistogramSample],
+    starts: &'a [StartTime],
     float_at: usize,
     histogram_at: usize,
 }
@@ -328,6 +363,7 @@ impl<'a> Cursor<'a> {
             name: data.labels.metric_name(),
             floats: &data.samples,
             histograms: &data.histograms,
+            starts: &data.starts,
             float_at: 0,
             histogram_at: 0,
         }

@@ -43,14 +43,6 @@ async fn a_query_past_its_sample_budget_ends_with_the_right_error() {
 }
 
 #[tokio::test]
-async fn what_is_not_built_is_refused_by_name() {
-    let engine = engine_over(&[("a", 60_000, 1.0)], EngineOptions::default()).await;
-    let error = ask(&engine, "start_timestamp(a)").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.message().contains("start_timestamp()"), "{error}");
-}
-
-#[tokio::test]
 async fn a_range_query_of_too_many_steps_is_refused() {
     let engine = engine_over(&[], EngineOptions::default()).await;
     let expr = parse("a").unwrap();

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use crate::base::error::{Error, Result};
 use crate::model::answer::SampleValue;
 use crate::model::labels::Labels;
-use crate::model::sample::{HistogramSample, Sample};
+use crate::model::sample::{HistogramSample, Sample, StartTime, start_of};
 use crate::model::series::SeriesData;
+use crate::model::time::TimestampMs;
 use crate::query::promql::ast::{Edges, Kind, Node};
 use crate::query::promql::engine::answer;
 use crate::query::promql::engine::column::{Column, Grid, Sink};
@@ -21,8 +22,10 @@ pub(super) struct Window<'a> {
     pub floats: &'a [Sample],
     /// Likewise.
     pub histograms: &'a [HistogramSample],
-    /// How often the floats of the whole series fell before each of `floats`.
+    /// How often the floats of the whole series fell, or began again, before each of `floats`.
     pub falls: &'a [u32],
+    /// When counting began, of those samples of the whole series of which it is known.
+    pub starts: &'a [StartTime],
     /// Does not belong to the range.
     pub start: i64,
     /// Belongs to the range.
@@ -49,6 +52,16 @@ impl Window<'_> {
     /// Returns the metric's name.
     pub(super) fn name(&self) -> String {
         self.series.metric_name().to_owned()
+    }
+
+    /// Returns when the counting of the sample at `at` began; 0 when nobody knows.
+    pub(super) fn start_of(&self, at: TimestampMs) -> i64 {
+        start_of(self.starts, at)
+    }
+
+    /// Returns whether starts say that counting began again between two samples.
+    pub(super) fn began_again(&self, before: TimestampMs, at: TimestampMs) -> bool {
+        began_again(self.starts, before, at)
     }
 
     /// Returns the width of the range in seconds.
@@ -104,8 +117,8 @@ impl Evaluation {
                     Edges::Smoothed => Reach { before: range + lookback, after: lookback },
                 };
                 let slide = Slide { looks, range, edges, lookback, grid };
-                let matchers = &matrix.selector.matchers;
-                let mut blocks = self.blocks(matchers, looks, grid, reach, ranged.name).await?;
+                let selector = &matrix.selector;
+                let mut blocks = self.blocks(selector, looks, grid, reach, ranged.name).await?;
                 while let Some(block) = blocks.next().await? {
                     let mut columns = Vec::with_capacity(block.len());
                     for mut data in block {
@@ -147,7 +160,7 @@ impl Evaluation {
         let keeps_name = matches!(ranged.name, "last_over_time" | "first_over_time");
         let mut column = Column::empty(data.labels.clone(), grid.steps);
         column.drop_name = drop_name || !keeps_name;
-        let falls = falls(&data.samples);
+        let falls = falls(&data.samples, &data.starts);
         let mut floats = Slice::default();
         let mut histograms = Slice::default();
         let mut scalars = vec![0.0; ranged.scalars.len()];
@@ -173,6 +186,7 @@ impl Evaluation {
                 floats: &data.samples[floats.from..floats.to],
                 histograms: &data.histograms[histograms.from..histograms.to],
                 falls: &falls[floats.from..floats.to],
+                starts: &data.starts,
                 start,
                 end,
                 at: grid.at(step),
@@ -287,17 +301,32 @@ impl Slice {
     }
 }
 
-/// Returns how often the values fell before each of them.
-fn falls(samples: &[Sample]) -> Vec<u32> {
+/// Returns how often the values fell, or began again, before each of them.
+fn falls(samples: &[Sample], starts: &[StartTime]) -> Vec<u32> {
     let mut falls = Vec::with_capacity(samples.len());
     let mut count = 0;
     for (index, sample) in samples.iter().enumerate() {
-        if index > 0 && sample.value < samples[index - 1].value {
-            count += 1;
+        if index > 0 {
+            let before = &samples[index - 1];
+            let again =
+                !starts.is_empty() && began_again(starts, before.timestamp, sample.timestamp);
+            count += u32::from(sample.value < before.value || again);
         }
         falls.push(count);
     }
     falls
+}
+
+/// Returns whether counting began again between the samples at `before` and `at`. A start at the
+/// sample before is one only if that sample's own start is known and earlier: OpenTelemetry writes
+/// it for deltas, and for sums whose start it does not know.
+fn began_again(starts: &[StartTime], before: TimestampMs, at: TimestampMs) -> bool {
+    let start = start_of(starts, at);
+    if start == 0 || start >= at.0 || start < before.0 {
+        return false;
+    }
+    let known = start_of(starts, before);
+    start > before.0 || (known != 0 && known < before.0)
 }
 
 const ANCHORED: [&str; 5] = ["changes", "delta", "increase", "rate", "resets"];

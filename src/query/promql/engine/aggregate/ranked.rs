@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::base::error::{Error, Result};
+use crate::model::labels::Labels;
 use crate::query::promql::ast::{Aggregate, AggregateOp, Node};
 use crate::query::promql::engine::aggregate::group_labels;
 use crate::query::promql::engine::column::{Column, Grid, Sink};
@@ -130,7 +131,24 @@ impl Evaluation {
 /// Returns whether a series belongs to the sample of this ratio; a negative ratio is the complement
 /// of its positive one.
 fn in_ratio(column: &Column, ratio: f64) -> bool {
-    let place = column.labels.hash64() as f64 / u64::MAX as f64;
+    let place = sampling_hash(&column.labels) as f64 / u64::MAX as f64;
     let ratio = ratio.clamp(-1.0, 1.0);
     if ratio >= 0.0 { place < ratio } else { place >= 1.0 + ratio }
+}
+
+/// Returns the hash by which Prometheus samples series, so that the same ones stay here as there:
+/// XXH64 of names and values, each behind its length.
+fn sampling_hash(labels: &Labels) -> u64 {
+    let mut bytes = Vec::with_capacity(128);
+    for text in labels.iter().flat_map(|(name, value)| [name, value]) {
+        match u8::try_from(text.len()) {
+            Ok(length) if length < u8::MAX => bytes.push(length),
+            _ => {
+                bytes.push(u8::MAX);
+                bytes.extend_from_slice(&(text.len() as u32).to_le_bytes()[..3]);
+            }
+        }
+        bytes.extend_from_slice(text.as_bytes());
+    }
+    xxhash_rust::xxh64::xxh64(&bytes, 0)
 }

@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 
 use crate::base::error::{Error, Result};
+use crate::base::unquote::unquote_bytes;
 use crate::model::answer::SampleValue;
-use crate::query::promql::ast::{Aggregate, Kind};
+use crate::query::promql::ast::{Aggregate, Kind, Node};
 use crate::query::promql::engine::aggregate::group_labels;
 use crate::query::promql::engine::column::{Column, Grid, Sink, is_label_name};
 use crate::query::promql::engine::context::Evaluation;
 use crate::query::promql::histogram::describe;
 use crate::query::promql::printer::plain_number;
+use crate::query::promql::token::go_quote_bytes;
 
 impl Evaluation {
     pub(super) async fn count_values(
@@ -18,12 +20,14 @@ impl Evaluation {
         grid: Grid,
         sink: &mut (dyn Sink + '_),
     ) -> Result<()> {
-        let parameter = aggregate.parameter.as_ref().map(|node| &node.bare().kind);
-        let Some(Kind::Text(label)) = parameter else {
+        let parameter = aggregate.parameter.as_ref().map(Node::bare);
+        let Some((Kind::Text(label), span)) = parameter.map(|node| (&node.kind, node.span)) else {
             return Err(Error::internal("the parameter is no text"));
         };
         if !is_label_name(label) {
-            return Err(Error::invalid(format!("invalid label name {label:?}")));
+            let written = self.text.get(span.start..span.end).and_then(unquote_bytes);
+            let quoted = go_quote_bytes(&written.unwrap_or_default());
+            return Err(Error::invalid(format!("invalid label name {quoted}")));
         }
         let mut grouping = aggregate.grouping.clone();
         if !aggregate.without {

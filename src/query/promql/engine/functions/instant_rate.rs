@@ -2,6 +2,7 @@
 
 use crate::model::answer::SampleValue;
 use crate::model::histogram::CounterResetHint;
+use crate::model::time::TimestampMs;
 use crate::query::promql::engine::notes::Note;
 use crate::query::promql::engine::windows::{RangeFunction, Window};
 use crate::query::promql::histogram;
@@ -16,23 +17,24 @@ pub(super) fn function(name: &str) -> Option<RangeFunction> {
 }
 
 fn change(window: &Window<'_>, rate: bool) -> Option<SampleValue> {
-    let mut last: Vec<(i64, SampleValue)> = Vec::with_capacity(4);
+    let mut last: Vec<(TimestampMs, SampleValue)> = Vec::with_capacity(4);
     for sample in window.floats.iter().rev().take(2) {
-        last.push((sample.timestamp.0, SampleValue::Float(sample.value)));
+        last.push((sample.timestamp, SampleValue::Float(sample.value)));
     }
     for sample in window.histograms.iter().rev().take(2) {
         let histogram = SampleValue::Histogram(sample.histogram.clone());
-        last.push((sample.timestamp.0, histogram));
+        last.push((sample.timestamp, histogram));
     }
-    last.sort_by_key(|(at, _)| -at);
+    last.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     let [(end, right), (start, left), ..] = &last[..] else { return None };
-    let seconds = (end - start) as f64 / 1000.0;
+    let seconds = (end.0 - start.0) as f64 / 1000.0;
     if seconds == 0.0 {
         return None;
     }
+    let again = rate && window.began_again(*start, *end);
     match (left, right) {
         (SampleValue::Float(left), SampleValue::Float(right)) => {
-            let reset = rate && right < left;
+            let reset = again || (rate && right < left);
             let change = if reset { *right } else { right - left };
             Some(SampleValue::Float(if rate { change / seconds } else { change }))
         }
@@ -45,7 +47,7 @@ fn change(window: &Window<'_>, rate: bool) -> Option<SampleValue> {
             if !rate && (!is_gauge(first) || !is_gauge(second)) {
                 window.note(Note::NotGauge(window.name()));
             }
-            let mut change = if rate && histogram::detect_reset(right, left) {
+            let mut change = if again || (rate && histogram::detect_reset(right, left)) {
                 histogram::compacted(right)
             } else {
                 let Ok((change, how)) = histogram::subtracted(right, left) else {

@@ -59,6 +59,7 @@ impl Evaluation {
             "absent_over_time" | "absent" => Box::pin(self.absent(call, grid, sink)),
             "vector" => Box::pin(self.vector_of_scalar(call, grid, sink)),
             "timestamp" => Box::pin(self.timestamp(call, grid, sink)),
+            "start_timestamp" => Box::pin(self.start_timestamp(call, grid, sink)),
             "clamp" | "clamp_min" | "clamp_max" | "round" => {
                 Box::pin(self.bounded(call, grid, sink))
             }
@@ -173,6 +174,19 @@ impl Evaluation {
                 Ok((0..grid.steps).map(only).collect())
             }
             other => Err(Error::unsupported(format!("function {other}() is not supported"))),
+        }
+    }
+
+    /// Only samples as they are stored know a start; of anything else there is no result.
+    async fn start_timestamp(
+        &self,
+        call: &Call,
+        grid: Grid,
+        sink: &mut (dyn Sink + '_),
+    ) -> Result<()> {
+        match &argument(call, 0)?.bare().kind {
+            Kind::Selector(selector) => self.select_starts(selector, grid, sink).await,
+            _ => Ok(()),
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::model::answer::SampleValue;
 use crate::model::histogram::{CounterResetHint, Histogram};
 use crate::model::sample::HistogramSample;
+use crate::model::time::TimestampMs;
 use crate::query::promql::ast::Edges;
 use crate::query::promql::engine::functions::extended;
 use crate::query::promql::engine::notes::Note;
@@ -36,31 +37,93 @@ fn change(window: &Window<'_>, change: Change) -> Option<SampleValue> {
     if window.edges != Edges::Plain {
         return extended::change(window, change);
     }
-    if let [first, .., last] = window.floats {
-        let mut risen = last.value - first.value;
-        let falls = window.falls.last()? - window.falls.first()?;
-        if change.counter && falls > 0 {
-            for pair in window.floats.windows(2) {
-                if pair[1].value < pair[0].value {
-                    risen += pair[0].value;
-                }
+    match (window.floats, window.histograms) {
+        ([], []) => None,
+        (floats @ [first, ..], []) => {
+            let span = Span::of(window, change, floats, |sample| sample.timestamp)?;
+            let mut risen = risen(window, change);
+            let mut before_first = None;
+            if span.began.is_some() {
+                risen += first.value;
+            } else if change.counter && risen > 0.0 && first.value >= 0.0 {
+                before_first = Some(first.value / risen);
+            }
+            Some(SampleValue::Float(risen * span.factor(window, change, before_first)))
+        }
+        (_, histograms @ [first, ..]) => {
+            let span = Span::of(window, change, histograms, |sample| sample.timestamp)?;
+            let mut risen = match histograms {
+                [_] => None,
+                _ => Some(histogram_change(window, change)?),
+            };
+            let mut before_first = None;
+            if span.began.is_some() {
+                risen = Some(with_first(window, risen, first)?);
+            } else if let Some(risen) = &risen
+                && change.counter
+                && risen.count > 0.0
+                && first.histogram.count >= 0.0
+            {
+                before_first = Some(first.histogram.count / risen.count);
+            }
+            let factor = span.factor(window, change, before_first);
+            Some(SampleValue::Histogram(histogram::scaled(&risen?, factor).into()))
+        }
+    }
+}
+
+/// Returns the last float minus the first, resets made up for.
+fn risen(window: &Window<'_>, change: Change) -> f64 {
+    let [first, .., last] = window.floats else { return 0.0 };
+    let mut risen = last.value - first.value;
+    if !change.counter {
+        return risen;
+    }
+    note_overlap(window, window.floats, |sample| sample.timestamp);
+    let [first_fall, .., last_fall] = window.falls else { return risen };
+    if last_fall > first_fall {
+        for (pair, falls) in window.floats.windows(2).zip(window.falls.windows(2)) {
+            if falls[1] > falls[0] {
+                risen += pair[0].value;
             }
         }
-        let starts_at =
-            (change.counter && risen > 0.0 && first.value >= 0.0).then_some(first.value / risen);
-        let span = Span::new(first.timestamp.0, last.timestamp.0, window.floats.len());
-        return Some(SampleValue::Float(risen * span.factor(window, change, starts_at)));
     }
-    if let [first, .., last] = window.histograms {
-        let risen = histogram_change(window, change)?;
-        let before = first.histogram.count;
-        let starts_at =
-            (change.counter && risen.count > 0.0 && before >= 0.0).then_some(before / risen.count);
-        let span = Span::new(first.timestamp.0, last.timestamp.0, window.histograms.len());
-        let factor = span.factor(window, change, starts_at);
-        return Some(SampleValue::Histogram(histogram::scaled(&risen, factor).into()));
+    risen
+}
+
+/// Returns the change with the first histogram, which counting began with inside the range.
+fn with_first(
+    window: &Window<'_>,
+    risen: Option<Histogram>,
+    first: &HistogramSample,
+) -> Option<Histogram> {
+    let Some(risen) = risen else { return Some(Histogram::clone(&first.histogram)) };
+    let Ok((sum, how)) = histogram::added(&risen, &first.histogram) else {
+        window.note(Note::MixedExponentialCustom(window.name()));
+        return None;
+    };
+    if how.bounds_reconciled {
+        window.note(Note::MismatchedBounds("addition"));
     }
-    None
+    if how.resets_collide {
+        window.note(Note::ResetCollision("addition"));
+    }
+    Some(sum)
+}
+
+/// Warns of a sample whose counting began before the sample before it, and not with it.
+fn note_overlap<S>(window: &Window<'_>, samples: &[S], time: fn(&S) -> TimestampMs) {
+    if window.starts.is_empty() {
+        return;
+    }
+    let overlaps = samples.windows(2).any(|pair| {
+        let (before, at) = (time(&pair[0]), time(&pair[1]));
+        let start = window.start_of(at);
+        start != 0 && start < before.0 && start != window.start_of(before)
+    });
+    if overlaps {
+        window.note(Note::StartOverlap(window.name()));
+    }
 }
 
 /// Where the samples of a window lie.
@@ -68,11 +131,23 @@ struct Span {
     first: i64,
     last: i64,
     samples: usize,
+    /// When counting began, if that is inside the range.
+    began: Option<i64>,
 }
 
 impl Span {
-    fn new(first: i64, last: i64, samples: usize) -> Self {
-        Span { first, last, samples }
+    /// Returns where samples lie; `None` when they are too few to tell of a change.
+    fn of<S>(
+        window: &Window<'_>,
+        change: Change,
+        samples: &[S],
+        time: fn(&S) -> TimestampMs,
+    ) -> Option<Self> {
+        let (first, last) = (time(samples.first()?), time(samples.last()?));
+        let start = if change.counter { window.start_of(first) } else { 0 };
+        let began = (start != 0 && window.start < start && start < first.0).then_some(start);
+        let enough = samples.len() > 1 || began.is_some();
+        enough.then_some(Span { first: first.0, last: last.0, samples: samples.len(), began })
     }
 
     /// Returns what the change between the samples must be multiplied with. `before_first` tells
@@ -81,12 +156,17 @@ impl Span {
         let seconds = |milliseconds: i64| milliseconds as f64 / 1000.0;
         let mut to_start = seconds(self.first - window.start);
         let mut to_end = seconds(window.end - self.last);
-        let sampled = seconds(self.last - self.first);
-        let average = sampled / (self.samples - 1) as f64;
+        let mut sampled = seconds(self.last - self.first);
+        let gaps = self.samples - 1;
+        let average = if gaps > 0 { sampled / gaps as f64 } else { 0.0 };
         // A gap as wide as that between samples means that the series goes on; a wider one that it
         // began or ended about half an interval away.
         let threshold = average * 1.1;
-        if to_start >= threshold {
+        if let Some(began) = self.began {
+            // It began at zero then, so nothing need be guessed.
+            to_start = 0.0;
+            sampled = seconds(self.last - began);
+        } else if to_start >= threshold {
             to_start = average / 2.0;
         }
         if let Some(part) = before_first {
@@ -119,7 +199,12 @@ fn histogram_change(window: &Window<'_>, change: Change) -> Option<Histogram> {
     }
     // Right after the first sample nothing of it counts: the second started from zero.
     let mut start = Histogram::clone(&first.histogram);
-    if change.counter && histogram::detect_reset(&second.histogram, &start) {
+    let again = |before: &HistogramSample, sample: &HistogramSample| {
+        window.began_again(before.timestamp, sample.timestamp)
+    };
+    if change.counter
+        && (again(first, second) || histogram::detect_reset(&second.histogram, &start))
+    {
         start = Histogram {
             schema: second.histogram.schema,
             custom_values: second.histogram.custom_values.clone(),
@@ -151,9 +236,10 @@ fn histogram_change(window: &Window<'_>, change: Change) -> Option<Histogram> {
         window.note(Note::MismatchedBounds("subtraction"));
     }
     if change.counter {
+        note_overlap(window, samples, |sample| sample.timestamp);
         let mut previous = &start;
-        for sample in rest {
-            if histogram::detect_reset(&sample.histogram, previous) {
+        for (before, sample) in samples.iter().zip(rest) {
+            if again(before, sample) || histogram::detect_reset(&sample.histogram, previous) {
                 let Ok(added) = sum.add(previous) else {
                     mixed();
                     return None;
