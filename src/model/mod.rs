@@ -9,6 +9,7 @@ pub mod matcher;
 pub mod sample;
 pub mod stale;
 pub mod histogram;
+pub mod bounds;
 pub mod exemplar;
 pub mod alert;
 pub mod delivery;

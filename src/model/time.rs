@@ -95,19 +95,25 @@ impl Day {
 
     /// Returns year, month (1..=12) and day of month in the proleptic Gregorian calendar.
     pub fn civil(self) -> (i64, u32, u32) {
-        // Days are counted from 0000-03-01 so that the leap day ends a year.
-        let days = i64::from(self.0) + 719_468;
-        let era = days.div_euclid(146_097);
-        let day_of_era = days.rem_euclid(146_097);
-        let year_of_era =
-            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted_month = (5 * day_of_year + 2) / 153;
-        let day = (day_of_year - (153 * shifted_month + 2) / 5 + 1) as u32;
-        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 } as u32;
-        let year = year_of_era + era * 400 + i64::from(month <= 2);
-        (year, month, day)
+        civil(i64::from(self.0))
     }
+}
+
+/// Returns year, month (1..=12) and day of month of the day that is `days` after 1970-01-01, which
+/// is at most 10^17 days away, in the proleptic Gregorian calendar.
+pub fn civil(days: i64) -> (i64, u32, u32) {
+    // Days are counted from 0000-03-01 so that the leap day ends a year.
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = (day_of_year - (153 * shifted_month + 2) / 5 + 1) as u32;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 } as u32;
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day)
 }
 
 impl std::fmt::Display for Day {

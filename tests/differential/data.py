@@ -52,19 +52,21 @@ def _constant(rng):
 def _native(rng, whole, gauge, custom):
     bounds = (0.1, 0.5, 1.0, 5.0) if custom else ()
     schema = -53 if custom else rng.choice([0, 1, 3])
-    positive, negative, zero, total = {}, {}, 0, 0.0
+    # All buckets from the start: where layouts differ, Prometheus gives samples the empty buckets of
+    # their neighbours in a chunk, and some estimates tell an empty bucket from none.
+    indexes, mirrored = (range(5), []) if custom else (range(-4, 9), rng.choice([[], range(-4, 9)]))
+    empty = lambda: ({index: 0 for index in indexes}, {index: 0 for index in mirrored}, 0, 0.0)
+    positive, negative, zero, total = empty()
     while True:
         copy = Histogram(schema, dict(positive), dict(negative), zero, total, gauge, bounds, whole)
         yield copy
         for _ in range(rng.randrange(4)):
-            # Custom buckets count from 0, exponential ones may lie on both sides.
-            index = rng.randrange(5) if custom else rng.randrange(-4, 9)
-            side = negative if not custom and rng.random() < 0.2 else positive
-            side[index] = side.get(index, 0) + rng.randrange(1, 9)
+            side = negative if mirrored and rng.random() < 0.2 else positive
+            side[rng.choice(indexes)] += rng.randrange(1, 9)
             total += rng.random() * 10
         zero += 0 if custom else rng.choice([0, 1])
         if rng.random() < 0.01 or (gauge and rng.random() < 0.2):
-            positive, negative, zero, total = {}, {}, 0, 0.0
+            positive, negative, zero, total = empty()
             if not custom and rng.random() < 0.3:
                 schema = rng.choice([0, 1, 2])
 

@@ -104,12 +104,16 @@ class Grammar:
         if kind < 0.72:
             return f"{self.pick(AGGREGATES)}{self.grouping()}({self.vector(depth - 1)})"
         if kind < 0.82:
-            return f"{self.pick(['topk', 'bottomk'])}{self.grouping()}({self.pick('0123')}, {self.vector(depth - 1)})"
+            # Over sums that are hardly ever equal: which of equal series stays is chance.
+            distinct = self.selector(["latency_seconds_sum"])
+            inner = self.pick([distinct, f"avg_over_time({distinct}[{self.pick(RANGES)}])", f"-{distinct}"])
+            return f"{self.pick(['topk', 'bottomk'])}{self.grouping()}({self.pick('0123')}, {inner})"
         if kind < 0.92:
             return f"quantile{self.grouping()}({self.pick(['0', '0.5', '0.9', '1', '-1', '2'])}, {self.vector(depth - 1)})"
         if self.modern and kind < 0.96:
             return f"limit_ratio{self.grouping()}({self.pick(['0.5', '-0.5', '0.1', '1', '0'])}, {self.vector(depth - 1)})"
-        return f'count_values{self.grouping()}("value", {self.vector(depth - 1)})'
+        # Over stored values: a computed one may differ in the last digit of its text.
+        return f'count_values{self.grouping()}("value", {self.selector()})'
 
     def matching(self):
         if self.chance(0.4):

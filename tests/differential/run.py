@@ -12,6 +12,7 @@ import concurrent.futures
 import json
 import math
 import pathlib
+import re
 import sys
 import time
 
@@ -23,6 +24,13 @@ import servers
 HOUR = 3_600_000
 # Where both compute the same sums in another order, or another libm the same sine.
 TOLERANCE = 1e-11
+
+
+# What Prometheus 3 changed on purpose, so that 2.x answers otherwise: subqueries are open to the left,
+# rates are not extrapolated below zero, deviations of infinities are NaN, atan2 drops the name, names
+# go at the end, names may be any UTF-8, holt_winters has a new name, predict_linear
+# minds `@`, NaN has another rank.
+CHANGED_IN_3 = r"\[\w+:|rate\(|increase|atan2|stddev|stdvar|holt_winters|predict_linear|~invalid|topk|bottomk|__name__=~"
 
 
 def close(one, other, scale=0.0):
@@ -89,12 +97,18 @@ def same_result(one, other):
     return None
 
 
+def told(error):
+    """Returns an error without the examples it gives: which of several series it names is chance."""
+    return re.sub(r"group \{.*?\} on|: \[\{.*\}\];", "", error)
+
+
 def difference(ours, theirs, notes):
     """Returns what differs between two answers; `None` when nothing does."""
     if ours["status"] != theirs["status"]:
         return f"{theirs.get('errorType')} {theirs.get('error')} there, {ours.get('errorType')} {ours.get('error')} here"
     if ours["status"] == "error":
-        if (ours["errorType"], ours["error"]) != (theirs["errorType"], theirs["error"]) and notes:
+        mine, other = (ours["errorType"], told(ours["error"])), (theirs["errorType"], told(theirs["error"]))
+        if mine != other and notes:
             return f"{theirs['errorType']} {theirs['error']} there, {ours['errorType']} {ours['error']} here"
         return None
     found = same_result(ours["data"], theirs["data"])
@@ -141,9 +155,14 @@ def main():
         end = int(time.time() * 1000) // HOUR * HOUR - HOUR // 4
         start = end - 2 * HOUR
         series = data.everything(arguments.seed, start, end, native=modern) + data.demo(arguments.seed, start, end)
+        # In the order of their labels, so that both meet series in one order: it decides between equals.
+        series.sort(key=lambda one: sorted(one[0].items()))
         for server in (peer, own):
             server.write(series)
-        return compare(arguments, peer, own, list(questions(arguments, start, end, modern)), modern)
+        asked = list(questions(arguments, start, end, modern))
+        if not modern:
+            asked = [one for one in asked if not re.search(CHANGED_IN_3, one[0])]
+        return compare(arguments, peer, own, asked, modern)
     finally:
         own.stop()
         peer.stop()

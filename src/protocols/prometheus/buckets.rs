@@ -1,5 +1,6 @@
 //! The filled buckets of a native histogram with their bounds, in rising order.
 
+use crate::model::bounds::exponential_bound;
 use crate::model::histogram::{CUSTOM_BUCKETS_SCHEMA, Histogram, Span};
 
 /// A bucket with observations.
@@ -47,7 +48,8 @@ pub(crate) fn filled(histogram: &Histogram) -> Vec<Bucket> {
         })
         .collect();
     buckets.reverse();
-    if histogram.zero_count != 0.0 {
+    // Prometheus shows the zero bucket only while it counts something, not what is owed to it.
+    if histogram.zero_count > 0.0 {
         buckets.push(Bucket {
             lower: -histogram.zero_threshold,
             upper: histogram.zero_threshold,
@@ -84,24 +86,6 @@ fn custom_bound(bounds: &[f64], index: i32) -> f64 {
         Err(_) => f64::NEG_INFINITY,
         Ok(index) => bounds.get(index).copied().unwrap_or(f64::INFINITY),
     }
-}
-
-/// Returns the upper bound `2^(index * 2^-schema)`; the last finite bucket ends at the largest
-/// float.
-fn exponential_bound(index: i32, schema: i32) -> f64 {
-    let (whole, fraction) = if schema <= 0 {
-        (i64::from(index) << schema.unsigned_abs().min(31), 0.0)
-    } else {
-        let steps = 1_i64 << schema.min(30);
-        let index = i64::from(index);
-        (index.div_euclid(steps), index.rem_euclid(steps) as f64 / steps as f64)
-    };
-    if whole == 1_024 && fraction == 0.0 {
-        return f64::MAX;
-    }
-    let whole = i32::try_from(whole.clamp(-1_200, 1_100)).unwrap_or(0);
-    // In two factors, so that bounds below the smallest normal float are reached, too.
-    fraction.exp2() * 2_f64.powi(whole / 2) * 2_f64.powi(whole - whole / 2)
 }
 
 #[cfg(test)]
@@ -147,15 +131,5 @@ mod tests {
         assert_eq!((found[0].lower, found[0].upper), (f64::NEG_INFINITY, 1.0));
         assert_eq!((found[2].lower, found[2].upper), (2.0, f64::INFINITY));
         assert_eq!(found.iter().map(Bucket::boundaries).collect::<Vec<_>>(), [3, 0, 0]);
-    }
-
-    #[test]
-    fn exponential_bounds_are_powers_and_stay_finite() {
-        assert_eq!(exponential_bound(3, 0), 8.0);
-        assert_eq!(exponential_bound(-3, 0), 0.125);
-        assert_eq!(exponential_bound(1, 1), std::f64::consts::SQRT_2);
-        assert_eq!(exponential_bound(1, -2), 16.0);
-        assert_eq!(exponential_bound(1_024, 0), f64::MAX);
-        assert_eq!(exponential_bound(-1_074, 0), 5e-324);
     }
 }

@@ -17,6 +17,7 @@ pub mod ast;
 mod parser;
 mod types;
 mod counts;
+mod invariant;
 mod printer;
 mod histogram;
 mod engine;

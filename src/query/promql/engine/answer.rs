@@ -33,12 +33,22 @@ pub(super) fn vector(
 ) -> Result<Vec<VectorSample>> {
     drop_names(&mut columns);
     columns.retain(|column| column.present(0));
-    let mut samples = Vec::with_capacity(columns.len());
-    for column in join_equal(columns)? {
-        if let Some(value) = column.value(0) {
-            samples.push(VectorSample { labels: column.labels, timestamp: at, value });
+    let mut samples: Vec<VectorSample> = Vec::with_capacity(columns.len());
+    let mut places = HashMap::with_capacity(columns.len());
+    for column in columns {
+        let Some(value) = column.value(0) else { continue };
+        let is_histogram = matches!(value, SampleValue::Histogram(_));
+        let place = *places.entry((column.labels.clone(), is_histogram)).or_insert(samples.len());
+        if place < samples.len() {
+            return Err(same_labels());
         }
+        samples.push(VectorSample { labels: column.labels, timestamp: at, value });
     }
+    // Of a float and a histogram of the same labels, as Prometheus: the histogram.
+    samples.retain(|one| {
+        matches!(one.value, SampleValue::Histogram(_))
+            || !places.contains_key(&(one.labels.clone(), true))
+    });
     if !keep_order {
         samples.sort_by(|left, right| left.labels.cmp(&right.labels));
     }
@@ -51,11 +61,21 @@ pub(super) fn vector(
 /// `InvalidInput` when two series have the same labels and a value at the same step.
 pub(super) fn matrix(mut columns: Vec<Column>, grid: Grid) -> Result<Vec<SeriesData>> {
     drop_names(&mut columns);
-    let mut series = Vec::with_capacity(columns.len());
-    for column in join_equal(columns)? {
+    let mut series: Vec<SeriesData> = Vec::with_capacity(columns.len());
+    let mut places = HashMap::with_capacity(columns.len());
+    for column in columns {
         let data = points(&column, grid);
-        if !data.samples.is_empty() || !data.histograms.is_empty() {
-            series.push(data);
+        if data.samples.is_empty() && data.histograms.is_empty() {
+            continue;
+        }
+        let place = *places.entry(column.labels).or_insert(series.len());
+        match series.get_mut(place) {
+            None => series.push(data),
+            Some(known) => {
+                // A float and a histogram may share an instant, as in Prometheus.
+                join(&mut known.samples, data.samples, |one| one.timestamp)?;
+                join(&mut known.histograms, data.histograms, |one| one.timestamp)?;
+            }
         }
     }
     sorted(series)
@@ -98,6 +118,14 @@ fn drop_names(columns: &mut [Column]) {
 
 fn same_labels() -> Error {
     Error::invalid("vector cannot contain metrics with the same labelset")
+}
+
+/// Joins points of two series of equal labels.
+fn join<P>(known: &mut Vec<P>, more: Vec<P>, time: fn(&P) -> TimestampMs) -> Result<()> {
+    known.extend(more);
+    known.sort_by_key(time);
+    let twice = known.windows(2).any(|pair| time(&pair[0]) == time(&pair[1]));
+    if twice { Err(same_labels()) } else { Ok(()) }
 }
 
 /// Joins columns of equal labels that have no value at the same step.

@@ -13,19 +13,22 @@ pub(super) struct Grid {
     pub start: i64,
     pub step: i64,
     pub steps: usize,
+    /// Whether it was asked for as one instant, not as a range that holds but one.
+    pub instant: bool,
 }
 
 impl Grid {
     /// Builds the grid of one instant.
     pub(super) fn instant(at: i64) -> Self {
-        Grid { start: at, step: 1, steps: 1 }
+        Grid { start: at, step: 1, steps: 1, instant: true }
     }
 
     /// Builds the grid from `start` to at most `end`; empty when `start` is later.
     pub(super) fn range(start: i64, end: i64, step: i64) -> Self {
         let span = end.saturating_sub(start);
         let steps = if span < 0 { 0 } else { span / step.max(1) + 1 };
-        Grid { start, step: step.max(1), steps: usize::try_from(steps).unwrap_or(usize::MAX) }
+        let steps = usize::try_from(steps).unwrap_or(usize::MAX);
+        Grid { start, step: step.max(1), steps, instant: start == end }
     }
 
     /// Returns the instant of step `index`.

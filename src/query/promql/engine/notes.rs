@@ -225,10 +225,10 @@ fn rfc3339(milliseconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |at| at.to_string())
 }
 
-/// Collects notes, each once.
+/// Collects notes, each text once: as in Prometheus with the outermost place, or else the last one.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    known: Mutex<BTreeMap<(usize, String), Note>>,
+    known: Mutex<BTreeMap<String, (Span, Note)>>,
 }
 
 impl Notes {
@@ -239,27 +239,28 @@ impl Notes {
             other => other.to_string(),
         };
         let mut known = self.known.lock();
-        match known.entry((span.start, key)) {
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(note);
-            }
-            std::collections::btree_map::Entry::Occupied(mut entry) => {
-                if let (
-                    Note::ForcedMonotonicity { fix: own, .. },
-                    Note::ForcedMonotonicity { fix, .. },
-                ) = (entry.get_mut(), &note)
-                {
-                    own.merge(fix);
-                }
-            }
+        let Some((place, own)) = known.get_mut(&key) else {
+            known.insert(key, (span, note));
+            return;
+        };
+        if let (Note::ForcedMonotonicity { fix: own, .. }, Note::ForcedMonotonicity { fix, .. }) =
+            (own, &note)
+        {
+            own.merge(fix);
+        }
+        // What is said of a subquery as a whole has no place and comes last.
+        let inner = place.start <= span.start && span.end <= place.end;
+        let whole = *place == Span::default();
+        if span == Span::default() || !(inner || whole) {
+            *place = span;
         }
     }
 
     /// Returns warnings and infos with their places in `text`.
     pub(super) fn texts(&self, text: &str) -> (Vec<String>, Vec<String>) {
         let (mut warnings, mut infos) = (Vec::new(), Vec::new());
-        for ((start, _), note) in &*self.known.lock() {
-            let place = Span::new(*start, *start).place(text);
+        for (span, note) in self.known.lock().values() {
+            let place = span.place(text);
             let list = if note.is_info() { &mut infos } else { &mut warnings };
             list.push(format!("{note} ({place})"));
         }

@@ -22,7 +22,7 @@ use crate::storage::metric_store::{SelectHints, SelectQuery, SeriesCursor};
 pub(super) struct Blocks<'e> {
     evaluation: &'e Evaluation,
     cursor: Box<dyn SeriesCursor>,
-    detects_resets: bool,
+    counts_only: bool,
     held: u64,
 }
 
@@ -31,8 +31,8 @@ impl Blocks<'_> {
     pub(super) async fn next(&mut self) -> Result<Option<Vec<SeriesData>>> {
         self.evaluation.budget.give(std::mem::take(&mut self.held));
         let Some(mut block) = self.cursor.next_block().await? else { return Ok(None) };
-        if self.detects_resets {
-            block.iter_mut().for_each(|data| detect_resets(&mut data.histograms));
+        if self.counts_only {
+            block.iter_mut().for_each(|data| count_only(&mut data.histograms));
         }
         let cost = block.iter().map(series_cost).sum();
         self.evaluation.budget.take(cost)?;
@@ -46,19 +46,26 @@ fn series_cost(data: &SeriesData) -> u64 {
     data.samples.len() as u64 + histograms.sum::<u64>()
 }
 
-/// Says of each histogram whether it was reset since the one before, where the store does not say.
-fn detect_resets(histograms: &mut [HistogramSample]) {
+/// Leaves of each histogram its count and sum, and says whether it was reset since the one before
+/// where the store does not say.
+fn count_only(histograms: &mut [HistogramSample]) {
     let mut last: Option<Arc<Histogram>> = None;
     for sample in histograms.iter_mut().filter(|sample| !sample.histogram.is_stale()) {
         let known = Arc::clone(&sample.histogram);
+        let mut hint = known.counter_reset_hint;
         if let Some(last) = last.replace(Arc::clone(&known))
-            && known.counter_reset_hint == CounterResetHint::Unknown
+            && hint == CounterResetHint::Unknown
         {
             let reset = histogram::detect_reset(&known, &last);
-            let hint = if reset { CounterResetHint::Reset } else { CounterResetHint::NotReset };
-            let counter_reset_hint = hint;
-            sample.histogram = Arc::new(Histogram { counter_reset_hint, ..(*known).clone() });
+            hint = if reset { CounterResetHint::Reset } else { CounterResetHint::NotReset };
         }
+        sample.histogram = Arc::new(Histogram {
+            counter_reset_hint: hint,
+            schema: known.schema,
+            count: known.count,
+            sum: known.sum,
+            ..Histogram::default()
+        });
     }
 }
 
@@ -91,8 +98,8 @@ impl Evaluation {
             max_samples: Some(self.budget.left()),
         };
         let cursor = self.store.select(query).await?;
-        let detects_resets = selector.counts_only;
-        Ok(Blocks { evaluation: self, cursor, detects_resets, held: 0 })
+        let counts_only = selector.counts_only;
+        Ok(Blocks { evaluation: self, cursor, counts_only, held: 0 })
     }
 
     /// Evaluates an instant vector selector.
@@ -118,32 +125,36 @@ impl Evaluation {
         .await
     }
 
-    /// Evaluates `start_timestamp(selector)`: 0 where nobody knows when counting began.
+    /// Evaluates `start_timestamp(selector)`: 0 where nobody knows when counting began. Samples may
+    /// be `lookback` old.
     pub(super) async fn select_starts(
         &self,
         selector: &Selector,
+        lookback: i64,
         grid: Grid,
         sink: &mut (dyn Sink + '_),
     ) -> Result<()> {
         let mut renamed = Mapped { inner: sink, change: drop_name };
         self.each_sample(selector, grid, false, &mut renamed, |data, look| {
-            let (at, _) = latest(data, look, self.lookback())?;
+            let (at, _) = latest(data, look, lookback)?;
             Some(SampleValue::Float(start_of(data.starts, TimestampMs(at)) as f64 / 1000.0))
         })
         .await
     }
 
     /// Evaluates `timestamp(selector)`; `saw_histogram` is set when any sample is a histogram.
+    /// Samples may be `lookback` old.
     pub(super) async fn select_timestamps(
         &self,
         selector: &Selector,
+        lookback: i64,
         grid: Grid,
         saw_histogram: &AtomicBool,
         sink: &mut (dyn Sink + '_),
     ) -> Result<()> {
         let mut renamed = Mapped { inner: sink, change: drop_name };
         self.each_sample(selector, grid, false, &mut renamed, |data, look| {
-            let (at, value) = latest(data, look, self.lookback())?;
+            let (at, value) = latest(data, look, lookback)?;
             if matches!(value, SampleValue::Histogram(_)) {
                 saw_histogram.store(true, Ordering::Relaxed);
             }

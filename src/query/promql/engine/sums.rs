@@ -27,6 +27,12 @@ impl Sum {
         self.value = total;
     }
 
+    /// Adds without compensation.
+    #[inline]
+    pub(in crate::query::promql) fn add_plain(&mut self, addend: f64) {
+        self.value += addend;
+    }
+
     /// Returns the sum.
     pub(in crate::query::promql) fn total(self) -> f64 {
         if self.value.is_infinite() { self.value } else { self.value + self.compensation }

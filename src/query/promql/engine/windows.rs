@@ -1,7 +1,5 @@
 //! Range vectors under a function: a window slides over each series, step by step.
 
-use std::collections::HashSet;
-
 use crate::base::error::{Error, Result};
 use crate::model::answer::SampleValue;
 use crate::model::labels::Labels;
@@ -81,6 +79,17 @@ pub(super) struct Ranged<'a> {
     /// The scalar arguments, each at every step.
     pub scalars: Vec<Vec<f64>>,
     pub scalar_span: Span,
+}
+
+impl Ranged<'_> {
+    /// Returns where notes about the range point; those about a subquery point nowhere, as in
+    /// Prometheus.
+    fn span(&self) -> Span {
+        match &self.argument.kind {
+            Kind::Subquery(_) => Span::default(),
+            _ => self.argument.span,
+        }
+    }
 }
 
 /// Where windows lie.
@@ -193,7 +202,7 @@ impl Evaluation {
                 edges: slide.edges,
                 scalars: &scalars,
                 series: &data.labels,
-                span: ranged.argument.span,
+                span: ranged.span(),
                 scalar_span: ranged.scalar_span,
                 notes: self,
             };
@@ -204,7 +213,7 @@ impl Evaluation {
             }
         }
         if found_float && matches!(ranged.name, "rate" | "increase") {
-            self.doubt_counter(data, ranged.argument.span);
+            self.doubt_counter(data, ranged.span());
         }
         if !found {
             return Ok(None);
@@ -257,7 +266,7 @@ pub(super) fn absent_column(columns: &[Column], argument: &Node, grid: Grid) -> 
     (!absent.is_empty()).then_some(absent)
 }
 
-/// Returns the labels that a selector fixes by one equality each.
+/// Returns the labels that a selector fixes by an equality and names only once.
 fn absent_labels(argument: &Node) -> Labels {
     use crate::model::labels::{LabelsBuilder, METRIC_NAME};
     use crate::model::matcher::MatchOp;
@@ -267,12 +276,10 @@ fn absent_labels(argument: &Node) -> Labels {
         _ => return Labels::empty(),
     };
     let mut labels = LabelsBuilder::default();
-    let mut seen = HashSet::new();
-    for matcher in matchers.iter().filter(|matcher| matcher.name != METRIC_NAME) {
-        if matcher.op == MatchOp::Equal && seen.insert(&matcher.name) {
+    for matcher in matchers.iter().filter(|one| one.name != METRIC_NAME) {
+        let named = matchers.iter().filter(|other| other.name == matcher.name).count();
+        if matcher.op == MatchOp::Equal && named == 1 {
             labels.set(&matcher.name, &matcher.value);
-        } else {
-            labels.remove(&matcher.name);
         }
     }
     labels.build()

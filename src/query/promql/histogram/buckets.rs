@@ -1,5 +1,6 @@
 //! Buckets with their bounds.
 
+use crate::model::bounds::exponential_bound;
 use crate::model::histogram::{Histogram, Span};
 use crate::query::promql::engine::general;
 use crate::query::promql::histogram::uses_custom_buckets;
@@ -44,13 +45,7 @@ pub(super) fn bound(index: i32, schema: i32, custom: &[f64]) -> f64 {
         let Ok(index) = usize::try_from(index) else { return f64::NEG_INFINITY };
         return custom.get(index).copied().unwrap_or(f64::INFINITY);
     }
-    let exponent = if schema < 0 {
-        f64::from(index) * f64::from(1 << (-schema).min(30))
-    } else {
-        f64::from(index) / f64::from(1 << schema.min(30))
-    };
-    // The last bucket of regular numbers ends at the largest one; only ±Inf lies beyond.
-    if exponent == 1024.0 { f64::MAX } else { exponent.exp2() }
+    exponential_bound(index, schema)
 }
 
 /// Returns the positive buckets, lowest first.

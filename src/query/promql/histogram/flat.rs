@@ -26,15 +26,23 @@ pub(in crate::query::promql) struct HistogramSum {
     sum: Sum,
     positive: Side,
     negative: Side,
+    /// Whether small addends are kept by compensation.
+    compensated: bool,
 }
 
 /// Buckets by index, ascending.
 type Side = Vec<(i32, Sum)>;
 
 impl HistogramSum {
-    /// Starts with a histogram.
+    /// Starts with a histogram; what is added is summed as Prometheus does between two histograms.
+    pub(in crate::query::promql) fn plain(histogram: &Histogram) -> Self {
+        HistogramSum { compensated: false, ..HistogramSum::of(histogram) }
+    }
+
+    /// Starts with a histogram; what is added is summed with compensation, as in aggregations.
     pub(in crate::query::promql) fn of(histogram: &Histogram) -> Self {
         HistogramSum {
+            compensated: true,
             hint: histogram.counter_reset_hint,
             schema: histogram.schema,
             custom_values: histogram.custom_values.clone(),
@@ -83,11 +91,12 @@ impl HistogramSum {
             self.coarsen(schema);
             other.coarsen(schema);
         }
-        self.zero.add(sign * other.zero.total());
-        self.count.add(sign * other.count.total());
-        self.sum.add(sign * other.sum.total());
-        merge(&mut self.positive, &other.positive, sign);
-        merge(&mut self.negative, &other.negative, sign);
+        let add: fn(&mut Sum, f64) = if self.compensated { Sum::add } else { Sum::add_plain };
+        add(&mut self.zero, sign * other.zero.total());
+        add(&mut self.count, sign * other.count.total());
+        add(&mut self.sum, sign * other.sum.total());
+        merge(&mut self.positive, &other.positive, sign, add);
+        merge(&mut self.negative, &other.negative, sign, add);
         Ok(added)
     }
 
@@ -262,7 +271,7 @@ fn joined(buckets: Side) -> Side {
 }
 
 /// Adds `sign` times the buckets of `other`.
-fn merge(own: &mut Side, other: &Side, sign: f64) {
+fn merge(own: &mut Side, other: &Side, sign: f64, add: fn(&mut Sum, f64)) {
     let mut merged = Vec::with_capacity(own.len() + other.len());
     let mut rest = other.iter().peekable();
     for (index, mut count) in own.drain(..) {
@@ -270,7 +279,7 @@ fn merge(own: &mut Side, other: &Side, sign: f64) {
             merged.push((*before, Sum::of(sign * addend.total())));
         }
         if let Some((_, addend)) = rest.next_if(|(next, _)| *next == index) {
-            count.add(sign * addend.total());
+            add(&mut count, sign * addend.total());
         }
         merged.push((index, count));
     }

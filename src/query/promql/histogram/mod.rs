@@ -76,7 +76,7 @@ pub(super) fn added(
     left: &Histogram,
     right: &Histogram,
 ) -> Result<(Histogram, Added), Incompatible> {
-    let mut sum = HistogramSum::of(left);
+    let mut sum = HistogramSum::plain(left);
     let added = sum.add(right)?;
     Ok((sum.finish(), added))
 }
@@ -86,7 +86,7 @@ pub(super) fn subtracted(
     left: &Histogram,
     right: &Histogram,
 ) -> Result<(Histogram, Added), Incompatible> {
-    let mut sum = HistogramSum::of(left);
+    let mut sum = HistogramSum::plain(left);
     let added = sum.subtract(right)?;
     Ok((sum.finish(), added))
 }

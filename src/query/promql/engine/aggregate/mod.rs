@@ -57,18 +57,23 @@ impl Evaluation {
         let mut quantiles = Vec::new();
         if let Some(parameter) = &aggregate.parameter {
             quantiles = self.scalar(parameter, grid).await?;
-            if let Some(q) = quantiles.iter().find(|q| !(0.0..=1.0).contains(*q)) {
-                self.note(parameter.span, Note::InvalidQuantile(*q));
-            }
         }
         let mut groups = Groups {
-            folding: Folding { evaluation: self, op: aggregate.op, span: aggregate.operand.span },
+            folding: Folding {
+                evaluation: self,
+                op: aggregate.op,
+                span: aggregate.operand.bare().span,
+            },
             aggregate,
             grid,
             places: HashMap::new(),
             groups: Vec::new(),
         };
         self.vector(&aggregate.operand, grid, &mut groups).await?;
+        let doubtful = quantiles.iter().find(|q| !(0.0..=1.0).contains(*q));
+        if let (Some(q), Some(parameter)) = (doubtful, &aggregate.parameter) {
+            self.note(parameter.span, Note::InvalidQuantile(*q));
+        }
         let Groups { folding, groups, .. } = groups;
         let mut made = Vec::with_capacity(groups.len());
         for group in groups {

@@ -31,14 +31,25 @@ impl Outcome {
     }
 }
 
-/// Returns the larger number, NaN when either is.
+/// Returns the larger number as Go does: infinity even beside NaN, else NaN when either is, and 0
+/// rather than -0.
 pub(in crate::query::promql::engine) fn go_max(left: f64, right: f64) -> f64 {
-    if left.is_nan() || right.is_nan() { f64::NAN } else { left.max(right) }
+    -go_min(-left, -right)
 }
 
-/// Returns the smaller number, NaN when either is.
+/// Returns the smaller number as Go does: minus infinity even beside NaN, else NaN when either is,
+/// and -0 rather than 0.
 pub(in crate::query::promql::engine) fn go_min(left: f64, right: f64) -> f64 {
-    if left.is_nan() || right.is_nan() { f64::NAN } else { left.min(right) }
+    if left == f64::NEG_INFINITY || right == f64::NEG_INFINITY {
+        return f64::NEG_INFINITY;
+    }
+    if left.is_nan() || right.is_nan() {
+        return f64::NAN;
+    }
+    if left == right && left == 0.0 {
+        return if left.is_sign_negative() { left } else { right };
+    }
+    left.min(right)
 }
 
 /// Applies an arithmetic operator.

@@ -122,7 +122,11 @@ impl Evaluation {
             } else {
                 element(op, &value, &scalar)
             };
-            let Some((made, keep)) = self.judged(outcome, op, span) else { continue };
+            let (made, note) = judged(outcome, op);
+            if let Some(note) = note {
+                self.note(span, note);
+            }
+            let Some((made, keep)) = made else { continue };
             if binary.return_bool {
                 column.set(step, SampleValue::Float(f64::from(u8::from(keep))));
             } else if keep {
@@ -131,28 +135,23 @@ impl Evaluation {
             }
         }
     }
+}
 
-    /// Notes what happened; `None` when there is no result.
-    fn judged(&self, outcome: Outcome, op: BinaryOp, span: Span) -> Option<(SampleValue, bool)> {
-        match outcome {
-            Outcome::Value { value, keep, added, subtraction } => {
-                let operation = if subtraction { "subtraction" } else { "addition" };
-                if added.resets_collide {
-                    self.note(span, Note::ResetCollision(operation));
-                }
-                if added.bounds_reconciled {
-                    self.note(span, Note::MismatchedBounds(operation));
-                }
-                Some((value, keep))
+/// Returns the result with whether a comparison holds, and what is to be noted.
+fn judged(outcome: Outcome, op: BinaryOp) -> (Option<(SampleValue, bool)>, Option<Note>) {
+    match outcome {
+        Outcome::Value { value, keep, added, subtraction } => {
+            let operation = if subtraction { "subtraction" } else { "addition" };
+            // Prometheus drops what contradicts itself.
+            if added.resets_collide {
+                return (None, Some(Note::ResetCollision(operation)));
             }
-            Outcome::Types { left, right } => {
-                self.note(span, Note::IncompatibleTypes { left, op: op.as_str(), right });
-                None
-            }
-            Outcome::Layout => {
-                self.note(span, Note::IncompatibleLayout(op.as_str()));
-                None
-            }
+            let note = added.bounds_reconciled.then_some(Note::MismatchedBounds(operation));
+            (Some((value, keep)), note)
         }
+        Outcome::Types { left, right } => {
+            (None, Some(Note::IncompatibleTypes { left, op: op.as_str(), right }))
+        }
+        Outcome::Layout => (None, Some(Note::IncompatibleLayout(op.as_str()))),
     }
 }

@@ -46,18 +46,19 @@ impl Evaluation {
         sink: &mut (dyn Sink + '_),
     ) -> Result<()> {
         let mut wanted: Vec<(Wanted, Option<String>)> = Vec::new();
+        let mut quantiles = Vec::new();
         let vector = match call.function.name {
             "histogram_quantile" => {
                 let node = argument(call, 0)?;
                 let q = self.scalar(node, grid).await?;
-                self.check_quantiles(&q, node.span);
+                quantiles.push((q.clone(), node.span));
                 wanted.push((Wanted::Quantile(q), None));
                 argument(call, 1)?
             }
             "histogram_quantiles" => {
                 for node in call.arguments.iter().skip(2) {
                     let q = self.scalar(node, grid).await?;
-                    self.check_quantiles(&q, node.span);
+                    quantiles.push((q.clone(), node.span));
                     let value = open_metrics_number(q.first().copied().unwrap_or(f64::NAN));
                     wanted.push((Wanted::Quantile(q), Some(value)));
                 }
@@ -71,6 +72,9 @@ impl Evaluation {
             }
         };
         let columns = self.gather(vector, grid).await?;
+        for (values, span) in quantiles {
+            self.check_quantiles(&values, span);
+        }
         let sources = self.sources(&columns, vector.span);
         let quantile_label =
             if call.function.name == "histogram_quantiles" { Some(text(call, 1)?) } else { None };

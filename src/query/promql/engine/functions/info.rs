@@ -114,7 +114,8 @@ impl Evaluation {
         let selector = Selector { matchers, timing, ..Selector::default() };
         let mut columns: Vec<Column> = Vec::new();
         let saw_histogram = AtomicBool::default();
-        self.select_timestamps(&selector, grid, &saw_histogram, &mut columns).await?;
+        self.select_timestamps(&selector, self.lookback(), grid, &saw_histogram, &mut columns)
+            .await?;
         if saw_histogram.into_inner() {
             return Err(Error::invalid("info sample should be float"));
         }

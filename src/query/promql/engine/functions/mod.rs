@@ -20,7 +20,7 @@ use futures_util::future::BoxFuture;
 
 use crate::base::error::{Error, Result};
 use crate::model::labels::Labels;
-use crate::query::promql::ast::{Call, Kind, Node};
+use crate::query::promql::ast::{Call, Kind, Length, Node, Selector};
 use crate::query::promql::engine::binary::{go_max, go_min};
 use crate::query::promql::engine::column::{Column, Grid, Mapped, Sink};
 use crate::query::promql::engine::context::Evaluation;
@@ -177,6 +177,20 @@ impl Evaluation {
         }
     }
 
+    /// Returns how a function of the times of samples selects, and how far it looks back. Where `@`
+    /// fixes the time, Prometheus reads the samples that the offset reaches, but looks for one as if
+    /// there were no offset.
+    fn timed(&self, selector: &Selector) -> Result<(Selector, i64)> {
+        let mut selector = selector.clone();
+        let lookback = self.lookback();
+        let (Some(_), Some(offset)) = (selector.timing.at, &selector.timing.offset) else {
+            return Ok((selector, lookback));
+        };
+        let offset = self.length(offset, true)?;
+        selector.timing.offset = Some(Length::Fixed(offset.max(0)));
+        Ok((selector, lookback.saturating_sub(offset.saturating_abs())))
+    }
+
     /// Only samples as they are stored know a start; of anything else there is no result.
     async fn start_timestamp(
         &self,
@@ -185,7 +199,10 @@ impl Evaluation {
         sink: &mut (dyn Sink + '_),
     ) -> Result<()> {
         match &argument(call, 0)?.bare().kind {
-            Kind::Selector(selector) => self.select_starts(selector, grid, sink).await,
+            Kind::Selector(selector) => {
+                let (selector, lookback) = self.timed(selector)?;
+                self.select_starts(&selector, lookback, grid, sink).await
+            }
             _ => Ok(()),
         }
     }
@@ -193,7 +210,10 @@ impl Evaluation {
     async fn timestamp(&self, call: &Call, grid: Grid, sink: &mut (dyn Sink + '_)) -> Result<()> {
         let argument = argument(call, 0)?;
         if let Kind::Selector(selector) = &argument.bare().kind {
-            return self.select_timestamps(selector, grid, &AtomicBool::default(), sink).await;
+            let (selector, lookback) = self.timed(selector)?;
+            return self
+                .select_timestamps(&selector, lookback, grid, &AtomicBool::default(), sink)
+                .await;
         }
         let change = move |column: &mut Column| {
             column.drop_name = true;

@@ -227,7 +227,7 @@ fn histogram_change(window: &Window<'_>, change: Change) -> Option<Histogram> {
             }
         }
     }
-    let mut sum = HistogramSum::of(&last.histogram);
+    let mut sum = HistogramSum::plain(&last.histogram);
     let Ok(added) = sum.subtract(&start) else {
         mixed();
         return None;

@@ -8,6 +8,7 @@ use crate::query::promql::engine::column::{Column, Grid, Sink};
 use crate::query::promql::engine::context::Evaluation;
 use crate::query::promql::engine::functions::{argument, text};
 use crate::query::promql::engine::notes::Note;
+use crate::query::promql::invariant::is_step_invariant;
 
 impl Evaluation {
     pub(super) async fn sort(
@@ -17,7 +18,7 @@ impl Evaluation {
         grid: Grid,
         sink: &mut (dyn Sink + '_),
     ) -> Result<()> {
-        if grid.steps > 1 {
+        if !grid.instant && !is_step_invariant(node) {
             self.note(node.span, Note::SortInRange);
         }
         let mut columns = self.gather(argument(call, 0)?, grid).await?;
