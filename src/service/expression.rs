@@ -76,6 +76,16 @@ impl Expression {
         }
     }
 
+    /// Writes the expression as Prometheus formats it, over several lines when it is long.
+    pub fn pretty(&self) -> String {
+        self.0.pretty()
+    }
+
+    /// Returns the tree as JSON, in the shape of Prometheus' `parse_query`.
+    pub fn to_json(&self) -> serde_json::Value {
+        self.0.tree()
+    }
+
     /// Returns the tree.
     pub(crate) fn tree(&self) -> &Expr {
         &self.0
@@ -83,7 +93,7 @@ impl Expression {
 }
 
 impl fmt::Display for Expression {
-    /// Writes the expression as Prometheus' `format_query` would on one line.
+    /// Writes the expression on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

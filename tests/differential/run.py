@@ -120,6 +120,32 @@ def difference(ours, theirs, notes):
     return found
 
 
+def forms_differ(peer, own, query):
+    """Compares how both write the query and what tree they read; a query without a form has an error."""
+    for path in ("format_query", "parse_query"):
+        theirs, ours = peer.ask(path, query=query), own.ask(path, query=query)
+        if theirs != ours:
+            return f"{path}: {theirs} there, {ours} here"
+    return None
+
+
+def compare_forms(arguments, peer, own):
+    """Compares how both write queries, and whether our form is read back as itself."""
+    queries = pathlib.Path(arguments.expressions).read_text().splitlines()
+    differing = 0
+    for query in queries:
+        found = forms_differ(peer, own, query)
+        form = own.ask("format_query", query=query)
+        if found is None and form["status"] == "success":
+            again = own.ask("format_query", query=form["data"])
+            found = None if again == form else f"printed as {form['data']!r}, then as {again}"
+        if found:
+            differing += 1
+            print(f"{query}\n    {found[:600]}")
+    print(f"{len(queries)} expressions, {differing} differ")
+    return 1 if differing else 0
+
+
 def questions(arguments, start, end, modern):
     """Yields (query, how it is asked)."""
     whole = {"start": (start + 30 * 60_000) / 1000, "end": (end - 5 * 60_000) / 1000, "step": "60s"}
@@ -147,6 +173,7 @@ def main():
     parser.add_argument("--queries", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--compliance", help="promql-test-queries.yml of the public compliance list")
+    parser.add_argument("--expressions", help="a file of queries, one a line, of which only the forms are compared")
     parser.add_argument("--show", type=int, default=20, help="differences to print")
     arguments = parser.parse_args()
     modern = servers.version(arguments.prometheus) >= (3, 0)
@@ -159,6 +186,8 @@ def main():
         series.sort(key=lambda one: sorted(one[0].items()))
         for server in (peer, own):
             server.write(series)
+        if arguments.expressions:
+            return compare_forms(arguments, peer, own)
         asked = list(questions(arguments, start, end, modern))
         if not modern:
             asked = [one for one in asked if not re.search(CHANGED_IN_3, one[0])]
@@ -174,6 +203,8 @@ def compare(arguments, peer, own, asked, modern):
         path = "query" if "time" in how else "query_range"
         theirs, ours = peer.ask(path, query=query, **how), own.ask(path, query=query, **how)
         found = difference(ours, theirs, notes=modern)
+        if found is None and modern:
+            found = forms_differ(peer, own, query)
         answered = ours["status"] == "success" and bool(ours["data"]["result"])
         return query, how, found, answered
 

@@ -68,8 +68,15 @@ pub(crate) async fn exemplars(
 /// Answers `query` as Prometheus would write it.
 pub(crate) async fn format(caller: Caller, params: Params) -> ApiResult {
     caller.require(Scope::Read)?;
-    let text = expression(&params)?.to_string();
+    let text = expression(&params)?.pretty();
     Ok(success(&[], |out| push_text(out, &text)))
+}
+
+/// Answers the tree of `query`.
+pub(crate) async fn parse(caller: Caller, params: Params) -> ApiResult {
+    caller.require(Scope::Read)?;
+    let tree = expression(&params)?.to_json().to_string();
+    Ok(success(&[], |out| out.extend_from_slice(tree.as_bytes())))
 }
 
 fn now(state: &PrometheusState) -> TimestampMs {

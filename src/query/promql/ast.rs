@@ -16,6 +16,18 @@ pub struct Expr {
     pub text: Arc<str>,
 }
 
+impl Expr {
+    /// Writes the expression as Prometheus formats it, over several lines when it is long.
+    pub fn pretty(&self) -> String {
+        crate::query::promql::pretty::pretty(&self.root)
+    }
+
+    /// Returns the tree as JSON, in the shape of Prometheus' `parse_query`.
+    pub fn tree(&self) -> serde_json::Value {
+        crate::query::promql::tree::tree(&self.root)
+    }
+}
+
 /// One node of the tree.
 #[derive(Debug, Clone)]
 pub struct Node {

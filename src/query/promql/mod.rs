@@ -19,6 +19,8 @@ mod types;
 mod counts;
 mod invariant;
 mod printer;
+mod pretty;
+mod tree;
 mod histogram;
 mod engine;
 

@@ -245,16 +245,22 @@ impl fmt::Display for Matching {
 
 impl fmt::Display for Aggregate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.op.as_str())?;
-        if self.without || !self.grouping.is_empty() {
-            write!(f, " {} (", if self.without { "without" } else { "by" })?;
-            write_labels(f, &self.grouping)?;
-            f.write_str(") ")?;
-        }
+        write_head(f, self)?;
         f.write_str("(")?;
         if let Some(parameter) = &self.parameter {
             write!(f, "{parameter}, ")?;
         }
         write!(f, "{})", self.operand)
     }
+}
+
+/// Writes an aggregation up to its parenthesis.
+pub(super) fn write_head(f: &mut impl fmt::Write, aggregate: &Aggregate) -> fmt::Result {
+    f.write_str(aggregate.op.as_str())?;
+    if aggregate.without || !aggregate.grouping.is_empty() {
+        let names: Vec<_> = aggregate.grouping.iter().map(|label| label_name(label)).collect();
+        let word = if aggregate.without { "without" } else { "by" };
+        write!(f, " {word} ({}) ", names.join(", "))?;
+    }
+    Ok(())
 }
