@@ -1,25 +1,37 @@
 //! Numbers as Prometheus writes them into JSON.
 
+use std::io::Write;
+
 use crate::model::time::TimestampMs;
 
 /// Appends `value` the way Go's `strconv.FormatFloat(value, 'f', -1, 64)` does, or its `'e'` form
 /// below 1e-6 and from 1e21 on, which is what Prometheus' JSON encoder chooses.
 pub(crate) fn push_float(out: &mut Vec<u8>, value: f64) {
-    let text = format_float(value);
-    out.extend_from_slice(text.as_bytes());
+    // Counters and sizes are whole numbers, which need no search for the shortest digits.
+    let whole = value as i64;
+    if whole as f64 == value
+        && whole.unsigned_abs() < 1 << 53
+        && (whole != 0 || value.is_sign_positive())
+    {
+        push_whole(out, whole);
+        return;
+    }
+    let size = value.abs();
+    if size == 0.0 || (1e-6..1e21).contains(&size) {
+        // Writing into a vector does not fail.
+        let _ = write!(out, "{value}");
+        return;
+    }
+    out.extend_from_slice(exceptional(value).as_bytes());
 }
 
-/// Returns `value` as [`push_float`] writes it: the fewest digits that read back as the same value.
-pub(crate) fn format_float(value: f64) -> String {
+/// Writes what is no number, or too large or small for plain digits.
+fn exceptional(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
     }
     if value.is_infinite() {
         return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    let size = value.abs();
-    if size == 0.0 || (1e-6..1e21).contains(&size) {
-        return format!("{value}");
     }
     // Rust writes `1e-7` where Go writes `1e-07`.
     let text = format!("{value:e}");
@@ -33,18 +45,45 @@ pub(crate) fn format_float(value: f64) -> String {
 
 /// Appends an instant in seconds, with three decimals unless it is a whole second.
 pub(crate) fn push_timestamp(out: &mut Vec<u8>, at: TimestampMs) {
-    let sign = if at.0 < 0 { "-" } else { "" };
     let ms = at.0.unsigned_abs();
-    let text = match ms % 1_000 {
-        0 => format!("{sign}{}", ms / 1_000),
-        rest => format!("{sign}{}.{rest:03}", ms / 1_000),
-    };
-    out.extend_from_slice(text.as_bytes());
+    if at.0 < 0 {
+        out.push(b'-');
+    }
+    push_whole(out, (ms / 1_000) as i64);
+    let rest = (ms % 1_000) as u16;
+    if rest != 0 {
+        let digit = |place: u16| b'0' + (rest / place % 10) as u8;
+        out.extend_from_slice(&[b'.', digit(100), digit(10), digit(1)]);
+    }
+}
+
+fn push_whole(out: &mut Vec<u8>, number: i64) {
+    let mut digits = [0_u8; 20];
+    let mut from = digits.len();
+    let mut rest = number.unsigned_abs();
+    loop {
+        from -= 1;
+        digits[from] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(&digits[from..]);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn written(value: f64) -> String {
+        let mut out = Vec::new();
+        push_float(&mut out, value);
+        String::from_utf8(out).unwrap()
+    }
 
     #[test]
     fn floats_are_written_as_go_writes_them() {
@@ -67,7 +106,7 @@ mod tests {
             (f64::NAN, "NaN"),
         ];
         for (value, expected) in cases {
-            assert_eq!(format_float(value), expected);
+            assert_eq!(written(value), expected);
         }
     }
 

@@ -27,6 +27,19 @@ impl Sum {
         self.value = total;
     }
 
+    /// Adds like [`Sum::add`] as long as the sum stays finite; after that it is worthless.
+    #[inline]
+    pub(in crate::query::promql) fn add_finite(&mut self, addend: f64) {
+        let total = self.value + addend;
+        let (large, small) = if self.value.abs() >= addend.abs() {
+            (self.value, addend)
+        } else {
+            (addend, self.value)
+        };
+        self.compensation += (large - total) + small;
+        self.value = total;
+    }
+
     /// Adds without compensation.
     #[inline]
     pub(in crate::query::promql) fn add_plain(&mut self, addend: f64) {

@@ -61,6 +61,20 @@ fn is_mixed(window: &Window<'_>) -> bool {
     mixed
 }
 
+/// Returns the mean; only where the sum leaves the finite numbers is it summed the careful way.
+fn mean_of(samples: &[Sample]) -> f64 {
+    let [first, rest @ ..] = samples else { return f64::NAN };
+    let mut sum = Sum::of(first.value);
+    rest.iter().for_each(|sample| sum.add_finite(sample.value));
+    if sum.value.is_finite() {
+        let count = samples.len() as f64;
+        return sum.value / count + sum.compensation / count;
+    }
+    let mut mean = Mean::default();
+    samples.iter().for_each(|sample| mean.add(sample.value));
+    mean.result()
+}
+
 fn average(window: &Window<'_>) -> Option<SampleValue> {
     if is_mixed(window) {
         return None;
@@ -71,11 +85,7 @@ fn average(window: &Window<'_>) -> Option<SampleValue> {
         combine(window, rest, |known| mean.add(known))?;
         return Some(SampleValue::Histogram(mean.finish().into()));
     }
-    let mut mean = Mean::default();
-    for sample in window.floats {
-        mean.add(sample.value);
-    }
-    Some(SampleValue::Float(mean.result()))
+    Some(SampleValue::Float(mean_of(window.floats)))
 }
 
 fn sum(window: &Window<'_>) -> Option<SampleValue> {
