@@ -27,7 +27,7 @@ use crate::storage::log_store::{
     LogStore, LogVisitor,
 };
 use crate::storage::metric_store::{
-    LabelQuery, MetricStats, MetricStore, SelectQuery, SeriesCursor, SeriesExemplars,
+    Deleted, LabelQuery, MetricStats, MetricStore, SelectQuery, SeriesCursor, SeriesExemplars,
 };
 use crate::storage::query::Cut;
 use crate::storage::receipt::{Receipt, RejectReason};
@@ -121,6 +121,18 @@ impl MetricStore for Recording {
         )?;
         self.metrics.lock().push(batch);
         Ok(receipt)
+    }
+
+    async fn backfill(&self, batch: MetricBatch) -> Result<Receipt> {
+        MetricStore::append(self, batch).await
+    }
+
+    async fn delete(&self, _: Vec<Vec<Matcher>>, _: TimeRange<TimestampMs>) -> Result<Deleted> {
+        not_recorded()
+    }
+
+    async fn purge_deleted(&self) -> Result<()> {
+        not_recorded()
     }
 
     async fn select(&self, _: SelectQuery) -> Result<Box<dyn SeriesCursor>> {

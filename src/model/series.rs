@@ -51,3 +51,10 @@ pub struct MetricStats {
     /// Newest timestamp held; `None` when empty.
     pub max_time: Option<TimestampMs>,
 }
+
+/// What a deletion met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Deleted {
+    /// Series of which at least one point may have been deleted.
+    pub series: u64,
+}

@@ -1,8 +1,11 @@
 //! What every store can be asked besides reading and writing.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
+use crate::model::time::Day;
 
 /// How long data is kept; both limits hold, the stricter one wins. The live partition stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +39,26 @@ pub trait Lifecycle: Send + Sync {
     /// # Errors
     /// `Internal` when a file cannot be removed; the rest was tried.
     async fn enforce_retention(&self, limits: RetentionLimits) -> Result<Dropped>;
+
+    /// Rewrites the partitions up to and including the day `through` into their final, smaller form
+    /// and returns how many were rewritten. A store without a second form does nothing.
+    ///
+    /// # Errors
+    /// `Unavailable` when the disk refuses; then every partition holds what it held before.
+    async fn seal(&self, through: Day) -> Result<usize> {
+        let _ = through;
+        Ok(0)
+    }
+
+    /// Writes a copy of everything that was acknowledged before the call into the new directory
+    /// `to`, which a store of this kind can be opened with. Writes go on meanwhile.
+    ///
+    /// # Errors
+    /// `Unsupported` when the store has no files; `Unavailable` when the disk refuses.
+    async fn snapshot(&self, to: &Path) -> Result<()> {
+        let _ = to;
+        Err(Error::unsupported("this store keeps nothing on disk that could be copied"))
+    }
 
     /// Returns the allocated bytes on disk (`st_blocks`), 0 for memory stores.
     fn disk_bytes(&self) -> u64;

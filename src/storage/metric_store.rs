@@ -81,6 +81,29 @@ pub trait MetricStore: Lifecycle {
     /// `Unavailable` when the log or the disk refuses; nothing was acknowledged then.
     async fn append(&self, batch: MetricBatch) -> Result<Receipt>;
 
+    /// Writes history: as [`MetricStore::append`], however old its points are.
+    ///
+    /// # Errors
+    /// Those of [`MetricStore::append`].
+    async fn backfill(&self, batch: MetricBatch) -> Result<Receipt>;
+
+    /// Deletes the points inside `range` of the series that fulfil one whole set, durably and at
+    /// once for every later read. Points that are written afterwards stay.
+    ///
+    /// # Errors
+    /// `Unavailable` when the disk refuses; perhaps a part was deleted then.
+    async fn delete(
+        &self,
+        match_sets: Vec<Vec<Matcher>>,
+        range: TimeRange<TimestampMs>,
+    ) -> Result<Deleted>;
+
+    /// Frees the space of what was deleted (`clean_tombstones`).
+    ///
+    /// # Errors
+    /// `Unavailable` when the disk refuses.
+    async fn purge_deleted(&self) -> Result<()>;
+
     /// Opens a cursor over the selected series as of now.
     ///
     /// # Errors

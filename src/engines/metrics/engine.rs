@@ -23,7 +23,7 @@ use crate::model::cut::Cut;
 use crate::model::labels::Labels;
 use crate::model::matcher::Matcher;
 use crate::model::receipt::Receipt;
-use crate::model::series::{LabelQuery, MetricStats, SeriesExemplars};
+use crate::model::series::{Deleted, LabelQuery, MetricStats, SeriesExemplars};
 use crate::model::time::{Day, TimeRange, TimestampMs};
 use crate::storage::lifecycle::{Dropped, Lifecycle, RetentionLimits};
 use crate::storage::metric_store::{MetricStore, SelectQuery, SeriesCursor};
@@ -189,6 +189,18 @@ impl MetricStore for Engine {
             return Ok(Receipt::default());
         }
         self.writer.write(batch).await?
+    }
+
+    async fn backfill(&self, _: MetricBatch) -> Result<Receipt> {
+        Err(Error::unsupported("history cannot be written yet"))
+    }
+
+    async fn delete(&self, _: Vec<Vec<Matcher>>, _: TimeRange<TimestampMs>) -> Result<Deleted> {
+        Err(Error::unsupported("series cannot be deleted yet"))
+    }
+
+    async fn purge_deleted(&self) -> Result<()> {
+        Err(Error::unsupported("series cannot be deleted yet"))
     }
 
     async fn select(&self, query: SelectQuery) -> Result<Box<dyn SeriesCursor>> {

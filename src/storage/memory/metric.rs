@@ -17,7 +17,7 @@ use crate::model::matcher::Matcher;
 use crate::model::receipt::Receipt;
 use crate::model::reject::RejectReason;
 use crate::model::sample::{HistogramSample, Sample, StartTime};
-use crate::model::series::{LabelQuery, MetricStats, SeriesData, SeriesExemplars};
+use crate::model::series::{Deleted, LabelQuery, MetricStats, SeriesData, SeriesExemplars};
 use crate::model::time::{Day, TimeRange, TimestampMs, TimestampNs};
 use crate::storage::lifecycle::{Dropped, Lifecycle, RetentionLimits};
 use crate::storage::metric_store::{KEEPABLE, MetricStore, SelectQuery, SeriesBlock, SeriesCursor};
@@ -203,6 +203,21 @@ impl Series {
     }
 }
 
+impl State {
+    /// Writes points from `horizon` on, in milliseconds.
+    fn write_all(&mut self, batch: MetricBatch, horizon: i64) -> Result<Receipt> {
+        self.check_open()?;
+        let mut receipt = Receipt::default();
+        for (index, write) in batch.series.into_iter().enumerate() {
+            self.write(index, write, horizon, &mut receipt);
+        }
+        for metadata in batch.metadata {
+            self.metadata.insert(metadata.metric.clone(), metadata);
+        }
+        Ok(receipt)
+    }
+}
+
 fn matches_all(matchers: &[Matcher], labels: &Labels) -> bool {
     matchers.iter().all(|matcher| matcher.matches_labels(labels))
 }
@@ -215,18 +230,40 @@ fn matches_any(match_sets: &[Vec<Matcher>], labels: &Labels) -> bool {
 impl MetricStore for MemoryMetricStore {
     async fn append(&self, batch: MetricBatch) -> Result<Receipt> {
         let mut state = self.state.write();
-        state.check_open()?;
         let window = self.out_of_order_window_ms;
         let newest = state.newest.map_or(i64::MIN, |newest| newest.0);
         let horizon = newest.saturating_sub(window).max(KEEPABLE.start.0);
-        let mut receipt = Receipt::default();
-        for (index, write) in batch.series.into_iter().enumerate() {
-            state.write(index, write, horizon, &mut receipt);
+        state.write_all(batch, horizon)
+    }
+
+    async fn backfill(&self, batch: MetricBatch) -> Result<Receipt> {
+        self.state.write().write_all(batch, KEEPABLE.start.0)
+    }
+
+    async fn delete(
+        &self,
+        match_sets: Vec<Vec<Matcher>>,
+        range: TimeRange<TimestampMs>,
+    ) -> Result<Deleted> {
+        let mut state = self.state.write();
+        state.check_open()?;
+        let mut deleted = Deleted::default();
+        for (labels, series) in &mut state.series {
+            if !matches_any(&match_sets, labels) {
+                continue;
+            }
+            let before = series.points.len();
+            series.points.retain(|at, _| !range.contains(*at));
+            series.starts.retain(|at, _| !range.contains(*at));
+            series.exemplars.retain(|one| !range.contains(one.timestamp));
+            deleted.series += u64::from(series.points.len() < before);
         }
-        for metadata in batch.metadata {
-            state.metadata.insert(metadata.metric.clone(), metadata);
-        }
-        Ok(receipt)
+        state.series.retain(|_, series| !series.points.is_empty() || !series.exemplars.is_empty());
+        Ok(deleted)
+    }
+
+    async fn purge_deleted(&self) -> Result<()> {
+        self.state.read().check_open()
     }
 
     async fn select(&self, query: SelectQuery) -> Result<Box<dyn SeriesCursor>> {
