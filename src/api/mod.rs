@@ -1,19 +1,20 @@
 //! Our own JSON API below `/api/x`: what the pages' scripts ask, and whoever likes it plainer than
 //! the foreign protocols.
 //!
-//! In: GET requests with parameters in the address; times in epoch milliseconds. Out: JSON with
+//! In: requests with parameters in the address; times in epoch milliseconds. Out: JSON with
 //! short keys, instants as milliseconds or (where digits would be lost) as texts, and errors as
 //! `{"error": …, "kind": …}`. Deliberately absent: pages (`ui`), what foreign doors answer already
-//! (`protocols`), writing.
+//! (`protocols`), writing telemetry.
 
 mod answer;
 mod params;
 mod filters;
 mod logs;
 mod metrics;
+mod admin;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
 use std::sync::Arc;
@@ -53,6 +54,8 @@ pub fn routes(state: ApiState) -> Router {
         .route("/api/x/logs/context", get(logs::search::context))
         .route("/api/x/logs/tail", get(logs::tail::tail))
         .route("/api/x/metrics/scoped", get(metrics::scoped))
+        .route("/api/x/admin/flush", post(admin::flush))
+        .route("/api/x/admin/seal", post(admin::seal))
         .with_state(state)
 }
 

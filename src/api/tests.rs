@@ -49,9 +49,12 @@ impl Door {
     }
 
     async fn get(&self, address: &str) -> (u16, Value) {
-        let (parts, body) = self.response(address).await.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        (parts.status.as_u16(), serde_json::from_slice(&bytes).unwrap())
+        read(self.response(address).await).await
+    }
+
+    async fn post(&self, address: &str) -> (u16, Value) {
+        let request = Request::post(address).body(Body::empty()).unwrap();
+        read(self.routes.clone().oneshot(request).await.unwrap()).await
     }
 
     /// The answer about the hour before noon.
@@ -71,6 +74,12 @@ impl Door {
             self.memory.log(record(NOON_MS - minutes * 60_000, severity, service, line)).await;
         }
     }
+}
+
+async fn read(response: axum::response::Response) -> (u16, Value) {
+    let (parts, body) = response.into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    (parts.status.as_u16(), serde_json::from_slice(&bytes).unwrap())
 }
 
 fn record(at_ms: i64, severity: Severity, service: &str, line: &str) -> LogRecord {
@@ -157,6 +166,25 @@ async fn wrong_parameters_are_named_and_a_caller_without_read_is_refused() {
     let writer = Door::of(Caller::new("agent", Scopes::of(&[Scope::Ingest])));
     assert_eq!(writer.get("/api/x/logs/search?from=1&to=2").await.0, 403);
     assert_eq!(writer.get("/api/x/logs/tail").await.0, 403);
+}
+
+#[tokio::test]
+async fn stores_are_flushed_and_sealed_on_order_of_an_admin() {
+    let door = Door::open();
+    door.three_records().await;
+    let (status, flushed) = door.post("/api/x/admin/flush").await;
+    assert_eq!((status, &flushed["signals"][0]["signal"]), (200, &"metrics".into()), "{flushed}");
+    assert!(flushed["took_ms"].is_number(), "{flushed}");
+    let (status, sealed) = door.post("/api/x/admin/seal?signal=logs").await;
+    assert_eq!((status, &sealed["through"]), (200, &"2026-11-22".into()), "{sealed}");
+    assert_eq!(sealed["signals"].as_array().unwrap().len(), 1);
+    for wrong in ["through=yesterday", "through=2026-02-30", "signal=smells"] {
+        let (status, body) = door.post(&format!("/api/x/admin/seal?{wrong}")).await;
+        assert_eq!((status, &body["kind"]), (400, &"invalid_input".into()), "{wrong}");
+    }
+    let reader = Door::of(Caller::new("grafana", Scopes::of(&[Scope::Read])));
+    assert_eq!(reader.post("/api/x/admin/flush").await.0, 403);
+    assert_eq!(reader.post("/api/x/admin/seal").await.0, 403);
 }
 
 /// Waits for the next event of a stream and returns it as it is written.

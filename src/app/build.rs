@@ -90,8 +90,13 @@ impl App {
             let (ingest, clock) = (ingest.clone(), Arc::clone(&clock));
             rules::ruler(&config, &stores, ingest, sink, clock, (&addresses, &timers))
         };
-        let services =
-            services(&config, &stores, &scraper, (&ruler, &alerting), Arc::clone(&clock));
+        let services = services(
+            &config,
+            &stores,
+            &scraper,
+            (&ruler, &alerting),
+            (Arc::clone(&clock), &timers),
+        );
         let mcp = McpServer::new(services.clone(), make(&config, &clock)?, Arc::clone(&clock));
         let doors = Doors {
             services,
@@ -214,7 +219,7 @@ fn services(
     stores: &OpenStores,
     scraper: &Scraper,
     (ruler, alerting): (&Ruler, &Alerting),
-    clock: SharedClock,
+    (clock, tasks): (SharedClock, &TaskGroup),
 ) -> Services {
     let limits = QueryLimits {
         timeout: config.budget.query_timeout,
@@ -248,5 +253,7 @@ fn services(
         targets: Arc::new(ScrapedTargets(scraper.clone())),
         rules: Arc::new(ruler.clone()),
         alerting: alerting.clone(),
+        snapshots: (config.storage == StorageKind::Disk).then(|| config.data_dir.join("snapshots")),
+        tasks: tasks.clone(),
     })
 }

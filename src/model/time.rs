@@ -93,6 +93,19 @@ impl Day {
         TimeRange::new(TimestampMs(start), TimestampMs(start + DAY_MS - 1))
     }
 
+    /// Reads a day's name, `YYYY-MM-DD`, of the years 0 to 9999.
+    pub fn from_name(text: &str) -> Option<Self> {
+        let date: jiff::civil::Date = text.parse().ok()?;
+        let at = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond();
+        let day = Day::of_ms(TimestampMs(at));
+        (day.to_string() == text).then_some(day)
+    }
+
+    /// Returns the day before.
+    pub fn previous(self) -> Self {
+        Day(self.0.saturating_sub(1))
+    }
+
     /// Returns year, month (1..=12) and day of month in the proleptic Gregorian calendar.
     pub fn civil(self) -> (i64, u32, u32) {
         civil(i64::from(self.0))
@@ -134,6 +147,11 @@ mod tests {
         assert_eq!(Day::of_ms(TimestampMs(1_795_392_000_000)).to_string(), "2026-11-23");
         assert_eq!(Day::of_ms(TimestampMs(951_782_400_000)).to_string(), "2000-02-29");
         assert_eq!(Day::of_ms(TimestampMs(-1)).to_string(), "1969-12-31");
+        assert_eq!(Day::from_name("2000-02-29"), Some(Day::of_ms(TimestampMs(951_782_400_000))));
+        assert_eq!(Day::from_name("1970-01-02").map(Day::previous), Some(Day(0)));
+        for wrong in ["2026-1-1", "2026-02-30", "20260101", "2026-01-01T00:00:00", ""] {
+            assert_eq!(Day::from_name(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

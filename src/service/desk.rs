@@ -81,6 +81,32 @@ impl Desk {
         timeout: Option<Duration>,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
+        let permitted = caller.require(Scope::Read);
+        self.observed(caller, use_case, permitted, self.in_turn(use_case, timeout, work)).await
+    }
+
+    /// Runs a use case that changes something, once `permitted`: it takes no turn from questions
+    /// and ends when it is done.
+    ///
+    /// # Errors
+    /// That of `permitted`, and those of `work`.
+    pub(crate) async fn change<T>(
+        &self,
+        caller: &Caller,
+        use_case: &'static str,
+        permitted: Result<()>,
+        work: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        self.observed(caller, use_case, permitted, work).await
+    }
+
+    async fn observed<T>(
+        &self,
+        caller: &Caller,
+        use_case: &'static str,
+        permitted: Result<()>,
+        work: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
         let span = tracing::info_span!(
             "service",
             otel.name = use_case,
@@ -88,9 +114,8 @@ impl Desk {
             outcome = tracing::field::Empty
         );
         let begin = Instant::now();
-        let permitted = caller.require(Scope::Read);
         let result = match permitted {
-            Ok(()) => self.in_turn(use_case, timeout, work).instrument(span.clone()).await,
+            Ok(()) => work.instrument(span.clone()).await,
             Err(error) => Err(error),
         };
         let outcome = result.as_ref().err().map_or("ok", |error| error.kind().as_str());

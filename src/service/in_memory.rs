@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::alerting::{Alerting, AlertingConfig};
 use crate::base::clock::SharedClock;
+use crate::base::task::TaskGroup;
 use crate::ingest::recording::Recording;
 use crate::ingest::{Door, Ingest, IngestLimits, Stores};
 use crate::model::batch::{LogBatch, LogOp, MetricBatch, SpanBatch};
@@ -70,6 +71,8 @@ impl InMemory {
             targets,
             rules: Arc::new(OneGroup),
             alerting: Alerting::in_memory(AlertingConfig::default(), Arc::clone(&clock)),
+            snapshots: None,
+            tasks: TaskGroup::new(),
         });
         let ingest = Ingest::new(stores, IngestLimits::default(), clock);
         InMemory { services, ingest, metrics, logs }

@@ -4,7 +4,7 @@
 //! kind each door turns into its own status. Every use case checks the permission first, takes a
 //! turn among the queries under way, opens a span, and ends at its deadline; what a limit cut is
 //! said in the answer. Deliberately absent: protocols and their encodings (`protocols`, `mcp`),
-//! how a question is computed (`query`, the stores), writing (`ingest`).
+//! how a question is computed (`query`, the stores), writing telemetry (`ingest`).
 
 mod services;
 mod limits;
@@ -21,6 +21,7 @@ mod make;
 mod rules;
 mod alerts;
 mod cardinality;
+mod upkeep;
 #[cfg(test)]
 pub(crate) mod in_memory;
 
@@ -40,4 +41,5 @@ pub use services::{ServiceParts, Services};
 pub use status::{ApplianceFacts, NoTargets, StatusService, Target, TargetHealth, TargetSource};
 pub use threshold::Threshold;
 pub use traces::TracesService;
+pub use upkeep::{StoreUpkeep, UpkeepService};
 pub use view::Pill;

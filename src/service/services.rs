@@ -1,9 +1,11 @@
 //! Everything a front door can ask.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::alerting::Alerting;
 use crate::base::clock::SharedClock;
+use crate::base::task::TaskGroup;
 use crate::service::alerts::AlertsService;
 use crate::service::desk::Desk;
 use crate::service::limits::QueryLimits;
@@ -12,6 +14,8 @@ use crate::service::metrics::MetricsService;
 use crate::service::rules::{RuleSource, RulesService};
 use crate::service::status::{ApplianceFacts, StatusService, TargetSource};
 use crate::service::traces::TracesService;
+use crate::service::upkeep::UpkeepService;
+use crate::storage::lifecycle::Lifecycle;
 use crate::storage::log_store::LogStore;
 use crate::storage::metric_store::MetricStore;
 use crate::storage::trace_store::TraceStore;
@@ -31,6 +35,8 @@ pub struct Services {
     pub alerts: AlertsService,
     /// Questions about the appliance.
     pub status: StatusService,
+    /// Orders to the stores.
+    pub upkeep: UpkeepService,
 }
 
 /// What the use cases need.
@@ -53,21 +59,32 @@ pub struct ServiceParts {
     pub rules: Arc<dyn RuleSource>,
     /// Who is told of alerts.
     pub alerting: Alerting,
+    /// Where copies of a store are put; `None` when nothing is on disk.
+    pub snapshots: Option<PathBuf>,
+    /// Runs what goes on when the asker goes away.
+    pub tasks: TaskGroup,
 }
 
 impl Services {
     /// Joins the use cases with their stores. The global meter must be installed before.
     pub fn new(parts: ServiceParts) -> Self {
-        let ServiceParts { metrics, logs, traces, limits, clock, facts, targets, rules, alerting } =
-            parts;
+        let ServiceParts { metrics, logs, traces, limits, clock, facts, .. } = parts;
+        let ServiceParts { targets, rules, alerting, snapshots, tasks, .. } = parts;
         let desk = Desk::new(limits, clock);
+        let lifecycles = [
+            ("metrics", Arc::clone(&metrics) as Arc<dyn Lifecycle>),
+            ("logs", Arc::clone(&logs) as Arc<dyn Lifecycle>),
+            ("traces", Arc::clone(&traces) as Arc<dyn Lifecycle>),
+        ];
+        let kept = Arc::clone(&metrics);
         Services {
             metrics: MetricsService::new(Arc::clone(&metrics), desk.clone()),
             logs: LogsService::new(logs, desk.clone()),
             traces: TracesService::new(traces, desk.clone()),
             rules: RulesService::new(rules, desk.clone()),
             alerts: AlertsService::new(alerting, desk.clone()),
-            status: StatusService::new(metrics, facts, targets, desk),
+            status: StatusService::new(metrics, facts, targets, desk.clone()),
+            upkeep: UpkeepService::new(lifecycles, kept, snapshots, tasks, desk),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::base::error::{Error, Result};
-use crate::model::time::{DAY_MS, Day};
+use crate::model::time::Day;
 use crate::storage::lifecycle::{Dropped, RetentionLimits};
 
 /// A partition on disk: a file or a directory named by its day.
@@ -28,7 +28,7 @@ pub fn list(dir: &Path, suffix: &str) -> Result<Vec<Partition>> {
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();
-        let day = name.to_str().and_then(|name| name.strip_suffix(suffix)).and_then(parse_day);
+        let day = name.to_str().and_then(|name| name.strip_suffix(suffix)).and_then(Day::from_name);
         if let Some(day) = day {
             let path = entry.path();
             let bytes = allocated(&path)?;
@@ -37,14 +37,6 @@ pub fn list(dir: &Path, suffix: &str) -> Result<Vec<Partition>> {
     }
     found.sort_by_key(|partition| partition.day);
     Ok(found)
-}
-
-/// Reads the `YYYY-MM-DD` that [`Day`] writes.
-pub fn parse_day(text: &str) -> Option<Day> {
-    let date: jiff::civil::Date = text.parse().ok()?;
-    let at = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond();
-    let day = Day(i32::try_from(at.div_euclid(DAY_MS)).ok()?);
-    (day.to_string() == text).then_some(day)
 }
 
 /// Returns the bytes that a file, or all files below a directory, have allocated.
@@ -112,6 +104,7 @@ pub fn unlink(gone: &[Partition]) -> Result<Dropped> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::time::DAY_MS;
 
     fn partition(day: i32, bytes: u64) -> Partition {
         Partition { day: Day(day), path: PathBuf::from(Day(day).to_string()), bytes }
@@ -145,7 +138,5 @@ mod tests {
         let dropped = unlink(&found).unwrap();
         assert_eq!(dropped.partitions, ["2026-11-22"]);
         assert_eq!(list(dir.path(), "").unwrap(), vec![]);
-        assert_eq!(parse_day("2026-1-1"), None);
-        assert_eq!(parse_day("1970-01-02"), Some(Day(1)));
     }
 }
