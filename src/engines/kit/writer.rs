@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::engines::kit::log::{Log, Lsn, Pending, Signal};
+use crate::engines::kit::log::{Log, Lsn, Packed, Pending, Signal};
 
 /// Batches that may be on their way at one time.
 const MAX_WAITING: usize = 1_024;
@@ -27,17 +27,50 @@ pub trait Apply: Send + Sync + 'static {
     /// What became of it.
     type Outcome: Send + 'static;
 
-    /// Encodes a batch for the log; the first byte is the encoding's version.
-    fn encode(batch: &Self::Batch) -> Vec<u8>;
+    /// Encodes a batch for the log; the first byte is the encoding's version. Batches are encoded
+    /// side by side; what an encoding presumes of the engine may be noted in the batch.
+    fn encode(&self, batch: &mut Self::Batch) -> Payload;
 
-    /// Decodes what [`Apply::encode`] gave.
+    /// Returns whether what the encoding presumed is still so. Asked right before the record gets
+    /// its place in the log; when not, the batch is encoded again.
+    fn holds(&self, _batch: &Self::Batch) -> bool {
+        true
+    }
+
+    /// Told when the batch's record has its place in the log, in the order of the log.
+    fn placed(&self, _batch: &Self::Batch) {}
+
+    /// Applies what [`Apply::encode`] gave in an earlier life, with the outcome of that time.
     ///
     /// # Errors
     /// `Corrupt` for other bytes, `Unsupported` for a newer version.
-    fn decode(payload: &[u8]) -> Result<Self::Batch>;
+    fn replay(&self, lsn: Lsn, payload: &[u8]) -> Result<()>;
 
     /// Applies a durable batch. Called in the order of the log, from one thread at a time.
     fn apply(&self, lsn: Lsn, batch: Self::Batch) -> Self::Outcome;
+}
+
+/// A batch in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// What the log keeps.
+    pub bytes: Vec<u8>,
+    /// Whether a general compressor makes it smaller.
+    pub compressible: bool,
+}
+
+impl Payload {
+    /// Builds a payload that the log may compress.
+    pub fn compressible(bytes: Vec<u8>) -> Self {
+        Payload { bytes, compressible: true }
+    }
+
+    fn pack(self, signal: Signal) -> Packed {
+        match self.compressible {
+            true => Packed::of(signal, &self.bytes),
+            false => Packed::plain(signal, self.bytes),
+        }
+    }
 }
 
 /// Writes the batches of one engine.
@@ -47,6 +80,7 @@ pub struct Writer<A: Apply> {
 }
 
 struct Entrance<A: Apply> {
+    target: Arc<A>,
     log: Log,
     signal: Signal,
     /// Held while a record gets its number and its place in the queue, so that both orders agree.
@@ -76,10 +110,12 @@ impl<A: Apply> Writer<A> {
     /// `Internal` when no thread can be started.
     pub fn start(log: Log, signal: Signal, target: Arc<A>, applied: Lsn) -> Result<Self> {
         let (queue, commands) = channel();
+        let applier = Arc::clone(&target);
         let thread = std::thread::Builder::new()
             .name(format!("apply-{}", signal.word()))
-            .spawn(move || apply_all(target.as_ref(), &commands, applied))?;
+            .spawn(move || apply_all(applier.as_ref(), &commands, applied))?;
         let entrance = Arc::new(Entrance {
+            target,
             log,
             signal,
             queue: Mutex::new(Some(queue)),
@@ -93,16 +129,21 @@ impl<A: Apply> Writer<A> {
     ///
     /// # Errors
     /// `Unavailable` when too many batches wait, the log refuses, or the writer was stopped.
-    pub async fn write(&self, batch: A::Batch) -> Result<A::Outcome> {
-        let room = Arc::clone(&self.entrance.room).try_acquire_owned().map_err(|_| {
+    pub async fn write(&self, mut batch: A::Batch) -> Result<A::Outcome> {
+        let entrance = &self.entrance;
+        let room = Arc::clone(&entrance.room).try_acquire_owned().map_err(|_| {
             Error::unavailable("too many batches wait to be written; send it again later", RETRY)
         })?;
-        let payload = A::encode(&batch);
+        let mut packed = entrance.target.encode(&mut batch).pack(entrance.signal);
         let (answer, outcome) = oneshot::channel();
         {
-            let queue = self.entrance.queue.lock();
+            let queue = entrance.queue.lock();
             let queue = queue.as_ref().ok_or_else(stopped)?;
-            let pending = self.entrance.log.append(self.entrance.signal, &payload)?;
+            if !entrance.target.holds(&batch) {
+                packed = entrance.target.encode(&mut batch).pack(entrance.signal);
+            }
+            let pending = entrance.log.append_packed(packed)?;
+            entrance.target.placed(&batch);
             let command = Command::Apply { pending, batch, answer, _room: room };
             queue.send(command).map_err(|_| stopped())?;
         }
@@ -118,6 +159,20 @@ impl<A: Apply> Writer<A> {
         &self,
         task: impl FnOnce(Lsn) -> R + Send + 'static,
     ) -> Result<R> {
+        self.divide(|| (), task).await
+    }
+
+    /// Divides the batches: runs `enter` at once, when every batch before it has its record in the
+    /// log and none after it has, and `task` as [`Writer::exclusive`] does, when those before it
+    /// are applied and none after it is. Dropping the future does not stop `task`.
+    ///
+    /// # Errors
+    /// `Unavailable` when the writer was stopped.
+    pub async fn divide<R: Send + 'static>(
+        &self,
+        enter: impl FnOnce(),
+        task: impl FnOnce(Lsn) -> R + Send + 'static,
+    ) -> Result<R> {
         let (answer, result) = oneshot::channel();
         let task = Box::new(move |lsn| {
             // Nobody waits any more when this fails, and the task was still done.
@@ -126,6 +181,7 @@ impl<A: Apply> Writer<A> {
         {
             let queue = self.entrance.queue.lock();
             let queue = queue.as_ref().ok_or_else(stopped)?;
+            enter();
             let durable = self.entrance.log.durable();
             queue.send(Command::Run { durable, task }).map_err(|_| stopped())?;
         }
@@ -162,7 +218,7 @@ impl<A: Apply> Drop for Writer<A> {
 pub fn recover<A: Apply>(log: &Log, signal: Signal, after: Lsn, target: &A) -> Result<(u64, Lsn)> {
     let (mut records, mut last) = (0, after);
     log.replay(signal, after, &mut |lsn, payload| {
-        target.apply(lsn, A::decode(payload)?);
+        target.replay(lsn, payload)?;
         (records, last) = (records + 1, lsn);
         Ok(())
     })?;
@@ -213,12 +269,14 @@ mod tests {
         type Batch = String;
         type Outcome = usize;
 
-        fn encode(batch: &String) -> Vec<u8> {
-            batch.as_bytes().to_vec()
+        fn encode(&self, batch: &mut String) -> Payload {
+            Payload { bytes: batch.as_bytes().to_vec(), compressible: false }
         }
 
-        fn decode(payload: &[u8]) -> Result<String> {
-            String::from_utf8(payload.to_vec()).map_err(|_| Error::corrupt("no text"))
+        fn replay(&self, lsn: Lsn, payload: &[u8]) -> Result<()> {
+            let text = String::from_utf8(payload.to_vec());
+            self.apply(lsn, text.map_err(|_| Error::corrupt("no text"))?);
+            Ok(())
         }
 
         fn apply(&self, lsn: Lsn, batch: String) -> usize {

@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 
 use crate::base::error::Result;
 use crate::engines::kit::log::Lsn;
-use crate::engines::kit::writer::Apply;
+use crate::engines::kit::writer::{Apply, Payload};
 use crate::engines::logs::day::{DayView, Found};
 use crate::engines::logs::record;
 use crate::engines::logs::schema::key_term;
@@ -222,12 +222,14 @@ impl Apply for Shared {
     type Batch = LogBatch;
     type Outcome = Result<LogReceipt>;
 
-    fn encode(batch: &LogBatch) -> Vec<u8> {
-        record::encode_batch(batch)
+    fn encode(&self, batch: &mut LogBatch) -> Payload {
+        Payload::compressible(record::encode_batch(batch))
     }
 
-    fn decode(payload: &[u8]) -> Result<LogBatch> {
-        record::decode_batch(payload)
+    fn replay(&self, lsn: Lsn, payload: &[u8]) -> Result<()> {
+        // What went wrong now went wrong in the earlier life as well; nobody waits for it.
+        let _ = self.apply(lsn, record::decode_batch(payload)?);
+        Ok(())
     }
 
     fn apply(&self, lsn: Lsn, batch: LogBatch) -> Result<LogReceipt> {

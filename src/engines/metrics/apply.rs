@@ -1,18 +1,20 @@
 //! What happens to a batch once it is durable, live and at recovery alike.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::engines::kit::log::Lsn;
-use crate::engines::kit::writer::Apply;
+use crate::engines::kit::writer::{Apply, Payload};
 use crate::engines::metrics::damage::Quarantine;
 use crate::engines::metrics::flush::Progress;
-use crate::engines::metrics::head::Limits;
+use crate::engines::metrics::head::{Head, Limits};
 use crate::engines::metrics::places::Places;
-use crate::engines::metrics::record;
+use crate::engines::metrics::record::{self, Header, Named};
+use crate::engines::metrics::replay::{Lives, Replayed};
 use crate::model::batch::{MetricBatch, MetricMetadata};
 use crate::model::receipt::Receipt;
 use crate::model::time::{Day, TimestampMs};
@@ -32,6 +34,8 @@ pub(super) struct Shared {
     pub(super) quarantine: Quarantine,
     /// Days whose files are ahead of the others, because a flush was cut short: until when.
     ahead: Vec<(Day, Lsn)>,
+    /// What recovery knows of earlier heads.
+    lives: Mutex<Lives>,
 }
 
 /// What is known of metric families.
@@ -63,6 +67,7 @@ impl Shared {
             places: RwLock::new(places),
             families: Mutex::new(families),
             quarantine,
+            lives: Mutex::default(),
         }
     }
 
@@ -71,29 +76,62 @@ impl Shared {
         Some(self.newest.load(Ordering::Acquire)).filter(|at| *at != i64::MIN).map(TimestampMs)
     }
 
-    /// Takes the head out of the way, on the applier's thread. Returns whether there is anything to
-    /// write.
-    pub(super) fn start_flush(&self, lsn: Lsn) -> bool {
+    /// Takes the head out of the way of batches that get their record from now on. Returns whether
+    /// there is anything to write.
+    pub(super) fn start_flush(&self) -> bool {
         let mut places = self.places.write();
         if places.active().read().is_empty() && !self.families.lock().changed {
             return false;
         }
-        places.start_flush(Progress { lsn, newest: self.newest.load(Ordering::Acquire) });
+        places.start_flush();
         true
     }
 
-    fn write(&self, batch: &MetricBatch) -> Result<Receipt> {
-        let head = self.places.read().active().clone();
-        let mut head = head.write();
+    /// Tells that every batch of the head on its way into files is applied, up to `lsn`.
+    pub(super) fn settle_flush(&self, lsn: Lsn) {
+        let newest = self.newest.load(Ordering::Acquire);
+        self.places.write().settle_flush(Progress { lsn, newest });
+    }
+
+    /// Forgets what only recovery needed.
+    pub(super) fn end_recovery(&self) {
+        *self.lives.lock() = Lives::default();
+    }
+
+    fn limits(&self, history: bool) -> Limits {
         let newest = self.newest.load(Ordering::Acquire);
         // An empty store has no window yet.
-        let horizon = newest.saturating_sub(self.out_of_order_window_ms).max(KEEPABLE.start.0);
-        let limits = Limits { horizon: TimestampMs(horizon), max_series: self.max_series };
-        let mut receipt = Receipt::default();
-        for (index, write) in batch.series.iter().enumerate() {
-            head.write(index, write, limits, &mut receipt)?;
+        let horizon = match history {
+            true => KEEPABLE.start.0,
+            false => newest.saturating_sub(self.out_of_order_window_ms).max(KEEPABLE.start.0),
+        };
+        Limits { horizon: TimestampMs(horizon) }
+    }
+
+    /// Finds the number of every series of a batch, adding the new ones.
+    fn name_series(&self, head: &RwLock<Head>, batch: &MetricBatch) -> Vec<Option<Named>> {
+        let mut named = Vec::with_capacity(batch.series.len());
+        {
+            let head = head.read();
+            for write in &batch.series {
+                named.push(
+                    head.index()
+                        .get(&write.labels)
+                        .map(|series| Named { series, with_labels: !head.is_logged(series) }),
+                );
+            }
         }
-        Ok(receipt)
+        if named.iter().all(Option::is_some) {
+            return named;
+        }
+        let mut head = head.write();
+        for (named, write) in named.iter_mut().zip(&batch.series) {
+            if named.is_none() {
+                let added = head.add(&write.labels, self.max_series);
+                *named = added.map(|series| Named { series, with_labels: true });
+            }
+        }
+        named
     }
 
     fn learn(&self, metadata: Vec<MetricMetadata>) {
@@ -112,18 +150,32 @@ impl Shared {
         }
     }
 
-    /// Drops what the file of its day holds already.
-    fn without_flushed(&self, lsn: Lsn, mut batch: MetricBatch) -> MetricBatch {
-        let flushed = |at: TimestampMs| {
-            let day = Day::of_ms(at);
-            self.ahead.iter().any(|(ahead, until)| *ahead == day && lsn <= *until)
-        };
-        for series in &mut batch.series {
-            series.samples.retain(|sample| !flushed(sample.timestamp));
-            series.histograms.retain(|sample| !flushed(sample.timestamp));
-            series.exemplars.retain(|exemplar| !flushed(exemplar.timestamp));
-        }
-        batch
+    /// Returns whether the file of its day holds a point at `at` of the record `lsn` already.
+    pub(super) fn is_flushed(&self, lsn: Lsn, at: TimestampMs) -> bool {
+        let day = Day::of_ms(at);
+        self.ahead.iter().any(|(ahead, until)| *ahead == day && lsn <= *until)
+    }
+}
+
+/// A batch on its way into the store.
+pub(super) struct Write {
+    batch: MetricBatch,
+    history: bool,
+    /// Set when the record is encoded.
+    place: Option<Place>,
+}
+
+/// The head that a record presumes, and the numbers of its series there.
+struct Place {
+    head: Arc<RwLock<Head>>,
+    /// One a series of the batch; `None` when there was no room for it.
+    named: Vec<Option<Named>>,
+}
+
+impl Write {
+    /// Prepares to write points within the out-of-order window, or, as `history`, of any age.
+    pub(super) fn new(batch: MetricBatch, history: bool) -> Self {
+        Write { batch, history, place: None }
     }
 }
 
@@ -136,27 +188,71 @@ fn newest_of(batch: &MetricBatch) -> i64 {
 }
 
 impl Apply for Shared {
-    type Batch = MetricBatch;
+    type Batch = Write;
     type Outcome = Result<Receipt>;
 
-    fn encode(batch: &MetricBatch) -> Vec<u8> {
-        record::encode(batch)
+    fn encode(&self, write: &mut Write) -> Payload {
+        let head = Arc::clone(self.places.read().active());
+        let named = self.name_series(&head, &write.batch);
+        let header = Header { life: head.read().life(), history: write.history };
+        let bytes = record::encode(&write.batch, header, &named);
+        // Points are packed tightly already, labels are not.
+        let compressible = named.iter().flatten().any(|named| named.with_labels);
+        write.place = Some(Place { head, named });
+        Payload { bytes, compressible }
     }
 
-    fn decode(payload: &[u8]) -> Result<MetricBatch> {
-        record::decode(payload)
+    fn holds(&self, write: &Write) -> bool {
+        let places = self.places.read();
+        write.place.as_ref().is_some_and(|place| Arc::ptr_eq(&place.head, places.active()))
     }
 
-    fn apply(&self, lsn: Lsn, batch: MetricBatch) -> Result<Receipt> {
-        // Refused points count too: they are older than a known one, or beyond the series limit.
-        let newest = newest_of(&batch);
-        let mut batch = batch;
-        if self.ahead.iter().any(|(_, until)| lsn <= *until) {
-            batch = self.without_flushed(lsn, batch);
+    fn placed(&self, write: &Write) {
+        let Some(Place { head, named }) = &write.place else { return };
+        let new = named.iter().flatten().filter(|named| named.with_labels);
+        let new: Vec<_> = new.map(|named| named.series).collect();
+        if !new.is_empty() {
+            head.write().set_logged(&new);
         }
-        let outcome = self.write(&batch);
+    }
+
+    fn replay(&self, lsn: Lsn, payload: &[u8]) -> Result<()> {
+        let places = self.places.read().clone();
+        let mut lives = self.lives.lock();
+        let replayed = record::read(payload, |header| {
+            let numbers = lives.of(header.life);
+            let limits = self.limits(header.history);
+            Replayed::new(self, lsn, limits, numbers, places.active().write())
+        });
+        let (replayed, metadata) = replayed?;
+        let (newest, lost) = replayed.finish();
         self.newest.fetch_max(newest, Ordering::AcqRel);
+        self.learn(metadata);
+        match lost {
+            0 => Ok(()),
+            lost => {
+                Err(Error::corrupt(format!("{lost} series of a record have lost their labels")))
+            }
+        }
+    }
+
+    fn apply(&self, _: Lsn, write: Write) -> Result<Receipt> {
+        let Write { batch, history, place } = write;
+        let Some(Place { head, named }) = place else {
+            return Err(Error::internal("a batch was written without a record"));
+        };
+        let limits = self.limits(history);
+        let mut receipt = Receipt::default();
+        {
+            let mut head = head.write();
+            for (index, (write, named)) in batch.series.iter().zip(named).enumerate() {
+                let series = named.map(|named| named.series);
+                head.write(index, series, write, limits, &mut receipt)?;
+            }
+        }
+        // Refused points count too: they are older than a known one, or beyond the series limit.
+        self.newest.fetch_max(newest_of(&batch), Ordering::AcqRel);
         self.learn(batch.metadata);
-        outcome
+        Ok(receipt)
     }
 }

@@ -5,17 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::RwLock;
 
 use crate::base::clock::SharedClock;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::engines::kit::EngineContext;
 use crate::engines::kit::log::{Log, Lsn, Signal};
 use crate::engines::kit::writer::{self, Writer};
-use crate::engines::metrics::apply::{Families, Shared};
+use crate::engines::metrics::apply::{Families, Shared, Write};
 use crate::engines::metrics::damage::Quarantine;
 use crate::engines::metrics::files::Files;
-use crate::engines::metrics::flush::{DayPlan, plan, write_day};
-use crate::engines::metrics::places::{Flushing, Places};
+use crate::engines::metrics::flush::{DayPlan, Progress, plan, write_day};
+use crate::engines::metrics::head::Head;
+use crate::engines::metrics::places::Places;
 use crate::engines::metrics::questions;
 use crate::engines::metrics::select::Collector;
 use crate::model::batch::{MetricBatch, MetricMetadata};
@@ -81,6 +83,7 @@ impl Engine {
         let shared = Arc::new(Shared::new(window, max_series, places, families, quarantine));
         let log = context.log;
         let (records, last) = writer::recover(&log, Signal::Metrics, complete, &*shared)?;
+        shared.end_recovery();
         log.checkpoint(Signal::Metrics, complete);
         let samples = shared.places.read().active().read().samples();
         tracing::info!(records, samples, after = complete.0, "metrics recovered");
@@ -124,11 +127,23 @@ impl Engine {
     /// Moves memory into files. What an earlier flush could not write is written first.
     async fn flush_all(&self) -> Result<()> {
         let _one = self.upkeep.lock().await;
+        // A flush whose caller went away may wait for its last batches still.
+        self.writer.exclusive(|_| ()).await?;
         self.write_flushing().await?;
         let shared = Arc::clone(&self.shared);
-        let start = self.writer.exclusive(move |lsn| (shared.start_flush(lsn), lsn));
-        let (started, lsn) = start.await?;
-        if started {
+        let started = Arc::new(AtomicBool::new(false));
+        let divided = Arc::clone(&started);
+        let settled = self.writer.divide(
+            || started.store(self.shared.start_flush(), Ordering::Release),
+            move |lsn| {
+                if divided.load(Ordering::Acquire) {
+                    shared.settle_flush(lsn);
+                }
+                lsn
+            },
+        );
+        let lsn = settled.await?;
+        if started.load(Ordering::Acquire) {
             self.write_flushing().await?;
         } else {
             // Nothing of what was applied needs the log any more.
@@ -140,21 +155,30 @@ impl Engine {
 
     async fn write_flushing(&self) -> Result<()> {
         let Some(flushing) = self.shared.places.read().flushing().cloned() else { return Ok(()) };
+        let Some(progress) = flushing.progress else {
+            return Err(Error::internal("a flush began before its last batch was applied"));
+        };
         let (shared, files) = (Arc::clone(&self.shared), Arc::clone(&self.files));
         let today = Day::of_ms(TimestampMs(self.clock.now_ms()));
-        let lsn = flushing.progress.lsn;
-        let written =
-            tokio::task::spawn_blocking(move || write_head(&shared, &files, &flushing, today));
+        let written = tokio::task::spawn_blocking(move || {
+            write_head(&shared, &files, &flushing.head, progress, today)
+        });
         written.await.map_err(|error| Error::internal(format!("metric flush: {error}")))??;
         self.shared.places.write().end_flush();
-        self.log.checkpoint(Signal::Metrics, lsn);
+        self.log.checkpoint(Signal::Metrics, progress.lsn);
         Ok(())
     }
 }
 
 /// Writes a head into the files of its days, the newest day of all last.
-fn write_head(shared: &Shared, files: &Files, flushing: &Flushing, today: Day) -> Result<()> {
-    let head = flushing.head.read();
+fn write_head(
+    shared: &Shared,
+    files: &Files,
+    head: &RwLock<Head>,
+    progress: Progress,
+    today: Day,
+) -> Result<()> {
+    let head = head.read();
     let mut plans = plan(&head)?;
     let newest_file = shared.places.read().all_days().next_back().map(|file| file.day());
     let newest = newest_file.max(plans.keys().next_back().copied()).unwrap_or(today);
@@ -163,8 +187,8 @@ fn write_head(shared: &Shared, files: &Files, flushing: &Flushing, today: Day) -
     for (day, plan) in plans {
         let file = files.of_day(shared, day)?;
         // An earlier try of this flush may have come this far.
-        if file.mark().flushed < flushing.progress.lsn {
-            write_day(&file, &head, &plan, flushing.progress, None, &mut damage)?;
+        if file.mark().flushed < progress.lsn {
+            write_day(&file, &head, &plan, progress, None, &mut damage)?;
         }
     }
     let families: Vec<MetricMetadata> = {
@@ -174,7 +198,7 @@ fn write_head(shared: &Shared, files: &Files, flushing: &Flushing, today: Day) -
     };
     let file = files.of_day(shared, newest)?;
     let last = Some(families.as_slice());
-    let written = write_day(&file, &head, &last_plan, flushing.progress, last, &mut damage);
+    let written = write_day(&file, &head, &last_plan, progress, last, &mut damage);
     if written.is_err() {
         shared.families.lock().changed = true;
     }
@@ -188,11 +212,12 @@ impl MetricStore for Engine {
         if batch.series.is_empty() && batch.metadata.is_empty() {
             return Ok(Receipt::default());
         }
-        self.writer.write(batch).await?
+        self.writer.write(Write::new(batch, false)).await?
     }
 
-    async fn backfill(&self, _: MetricBatch) -> Result<Receipt> {
-        Err(Error::unsupported("history cannot be written yet"))
+    async fn backfill(&self, batch: MetricBatch) -> Result<Receipt> {
+        self.check_open()?;
+        self.writer.write(Write::new(batch, true)).await?
     }
 
     async fn delete(&self, _: Vec<Vec<Matcher>>, _: TimeRange<TimestampMs>) -> Result<Deleted> {

@@ -42,15 +42,12 @@ pub(super) fn plan(head: &Head) -> Result<BTreeMap<Day, DayPlan>> {
     for series in 0..head.index().len() as SeriesRef {
         let own = head.points(series);
         let mut windows = BTreeSet::new();
-        own.floats.windows(&mut windows)?;
-        if let Some(histograms) = &own.histograms {
-            histograms.windows(&mut windows)?;
-        }
+        own.windows(&mut windows)?;
         for window in windows {
             days.entry(window.day).or_default().points.entry(window).or_default().push(series);
         }
         let windows: BTreeSet<_> =
-            own.exemplars.iter().map(|one| Window::of(one.timestamp.0)).collect();
+            own.exemplars().iter().map(|one| Window::of(one.timestamp.0)).collect();
         for window in windows {
             days.entry(window.day).or_default().exemplars.entry(window).or_default().push(series);
         }
@@ -109,7 +106,7 @@ pub(super) fn write_day(
                 blobs(&before, EXEMPLARS, *window, damage)?,
                 new,
                 Limit(BLOB_BYTES),
-                |old, from| join_exemplars(old, &head.points(from).exemplars, *window),
+                |old, from| join_exemplars(old, head.points(from).exemplars(), *window),
             );
             apply(change, EXEMPLARS, *window, changed, damage)?;
         }

@@ -1,11 +1,16 @@
 //! What is in memory: everything since the last flush, all of it in the log as well.
 
+use std::collections::BTreeSet;
+
 use crate::base::error::Result;
+use crate::engines::metrics::float_run::FloatRun;
 use crate::engines::metrics::index::{Index, SeriesRef};
 use crate::engines::metrics::merge::Points;
 use crate::engines::metrics::run::{Insert, Run};
+use crate::engines::metrics::window::Window;
 use crate::model::batch::SeriesWrite;
 use crate::model::exemplar::Exemplar;
+use crate::model::labels::Labels;
 use crate::model::receipt::Receipt;
 use crate::model::reject::RejectReason;
 use crate::model::sample::{HistogramSample, Sample, StartTime};
@@ -16,13 +21,32 @@ use crate::storage::metric_store::KEEPABLE;
 pub(super) const MAX_EXEMPLARS: usize = 64;
 
 /// The series and points since the last flush.
-#[derive(Default)]
+///
+/// Records of the log name series by their number here, and say their labels once: in the record
+/// that comes first. So numbers mean something only together with the head's [`Head::life`].
 pub(super) struct Head {
+    life: u64,
     index: Index,
     series: Vec<HeadSeries>,
+    /// Whether a record of the log says the series' labels.
+    logged: Vec<bool>,
     samples: u64,
     oldest: Option<TimestampMs>,
     newest: Option<TimestampMs>,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Head {
+            life: rand::random(),
+            index: Index::default(),
+            series: Vec::new(),
+            logged: Vec::new(),
+            samples: 0,
+            oldest: None,
+            newest: None,
+        }
+    }
 }
 
 /// What a head takes.
@@ -30,19 +54,23 @@ pub(super) struct Head {
 pub(super) struct Limits {
     /// Points before this instant are too old.
     pub(super) horizon: TimestampMs,
-    /// New series are refused once there are this many.
-    pub(super) max_series: usize,
 }
 
 /// The points of one series.
 #[derive(Default)]
 pub(super) struct HeadSeries {
-    pub(super) floats: Run<Sample>,
-    /// Behind a pointer, because few series have any.
-    pub(super) histograms: Option<Box<Run<HistogramSample>>>,
+    floats: FloatRun,
+    /// Behind a pointer, because few series have any of it.
+    more: Option<Box<More>>,
+}
+
+/// What a series may have besides floats.
+#[derive(Default)]
+struct More {
+    histograms: Run<HistogramSample>,
     /// When counting began, of those points of which it is known; few senders say it.
-    pub(super) starts: Option<Box<Run<StartTime>>>,
-    pub(super) exemplars: Vec<Exemplar>,
+    starts: Run<StartTime>,
+    exemplars: Vec<Exemplar>,
 }
 
 impl Head {
@@ -71,13 +99,87 @@ impl Head {
         self.series.is_empty()
     }
 
-    /// Writes one series, the `index`-th of its batch.
+    /// Returns the random number of this head's life, by which records of the log name it.
+    pub(super) fn life(&self) -> u64 {
+        self.life
+    }
+
+    /// Returns the number of a series, adding it when it is new; `None` when there are `most`
+    /// series already.
+    pub(super) fn add(&mut self, labels: &Labels, most: usize) -> Option<SeriesRef> {
+        if let Some(known) = self.index.get(labels) {
+            return Some(known);
+        }
+        if self.index.len() >= most {
+            return None;
+        }
+        let added = self.index.add(labels)?;
+        self.series.push(HeadSeries::default());
+        self.logged.push(false);
+        Some(added)
+    }
+
+    /// Returns whether a record of the log says the labels of a series.
+    pub(super) fn is_logged(&self, series: SeriesRef) -> bool {
+        self.logged.get(series as usize).copied().unwrap_or(false)
+    }
+
+    /// Notes that a record of the log says the labels of these series.
+    pub(super) fn set_logged(&mut self, series: &[SeriesRef]) {
+        for number in series {
+            if let Some(logged) = self.logged.get_mut(*number as usize) {
+                *logged = true;
+            }
+        }
+    }
+
+    /// Writes the points of one series, the `index`-th of its batch. `series` is `None` when there
+    /// was no room for it.
     ///
     /// # Errors
     /// `Corrupt` when a chunk in memory does not decode, which is a fault of the codec.
     pub(super) fn write(
         &mut self,
         index: usize,
+        series: Option<SeriesRef>,
+        write: &SeriesWrite,
+        limits: Limits,
+        receipt: &mut Receipt,
+    ) -> Result<()> {
+        let only_floats =
+            write.histograms.is_empty() && write.starts.is_empty() && write.exemplars.is_empty();
+        if let ([sample], Some(series), true) = (write.samples.as_slice(), series, only_floats)
+            && limits.take(sample.timestamp)
+            && self.write_float(series, *sample)? != Insert::Differs
+        {
+            receipt.accepted += 1;
+            return Ok(());
+        }
+        self.write_any(index, series, write, limits, receipt)
+    }
+
+    /// Writes one float that is young enough.
+    ///
+    /// # Errors
+    /// Those of [`Head::write`].
+    pub(super) fn write_float(&mut self, series: SeriesRef, sample: Sample) -> Result<Insert> {
+        let outcome = self.series[series as usize].insert_float(sample)?;
+        if outcome == Insert::New {
+            self.count(sample.timestamp);
+        }
+        Ok(outcome)
+    }
+
+    fn count(&mut self, at: TimestampMs) {
+        self.samples += 1;
+        self.oldest = Some(self.oldest.map_or(at, |oldest| oldest.min(at)));
+        self.newest = self.newest.max(Some(at));
+    }
+
+    fn write_any(
+        &mut self,
+        index: usize,
+        series: Option<SeriesRef>,
         write: &SeriesWrite,
         limits: Limits,
         receipt: &mut Receipt,
@@ -95,7 +197,7 @@ impl Head {
         if points == 0 && !write.exemplars.iter().any(|one| limits.take(one.timestamp)) {
             return Ok(());
         }
-        let Some(series) = self.series_of(write, limits.max_series) else {
+        let Some(series) = series else {
             reject(receipt, points, RejectReason::LimitExceeded, "there are too many series");
             return Ok(());
         };
@@ -107,18 +209,6 @@ impl Head {
         Ok(())
     }
 
-    fn series_of(&mut self, write: &SeriesWrite, max_series: usize) -> Option<SeriesRef> {
-        if let Some(known) = self.index.get(&write.labels) {
-            return Some(known);
-        }
-        if self.index.len() >= max_series {
-            return None;
-        }
-        let added = self.index.add(&write.labels)?;
-        self.series.push(HeadSeries::default());
-        Some(added)
-    }
-
     /// Writes the points that are young enough and returns how many contradict known ones.
     fn write_points(
         &mut self,
@@ -126,26 +216,20 @@ impl Head {
         write: &SeriesWrite,
         limits: Limits,
     ) -> Result<u64> {
-        let own = &mut self.series[series as usize];
         let mut differing = 0;
-        let mut count = |at: TimestampMs, outcome: Insert| match outcome {
-            Insert::New => {
-                self.samples += 1;
-                self.oldest = Some(self.oldest.map_or(at, |oldest| oldest.min(at)));
-                self.newest = self.newest.max(Some(at));
-            }
-            Insert::Known => {}
-            Insert::Differs => differing += 1,
-        };
         for sample in write.samples.iter().filter(|one| limits.take(one.timestamp)) {
-            count(sample.timestamp, own.insert_float(*sample)?);
+            differing += u64::from(self.write_float(series, *sample)? == Insert::Differs);
         }
         for sample in write.histograms.iter().filter(|one| limits.take(one.timestamp)) {
-            count(sample.timestamp, own.insert_histogram(sample)?);
+            match self.series[series as usize].insert_histogram(sample)? {
+                Insert::New => self.count(sample.timestamp),
+                Insert::Known => {}
+                Insert::Differs => differing += 1,
+            }
         }
         for start in write.starts.iter().filter(|one| limits.take(one.timestamp)) {
             // The first start of a point stays, like its first value.
-            own.starts.get_or_insert_default().insert(*start)?;
+            self.series[series as usize].more().starts.insert(*start)?;
         }
         Ok(differing)
     }
@@ -158,15 +242,20 @@ fn count_points(write: &SeriesWrite, of: impl Fn(TimestampMs) -> bool) -> u64 {
 }
 
 impl Limits {
-    fn take(&self, at: TimestampMs) -> bool {
+    /// Returns whether a point at `at` is young enough, and before the end of time.
+    pub(super) fn take(&self, at: TimestampMs) -> bool {
         self.horizon <= at && at <= KEEPABLE.end
     }
 }
 
 impl HeadSeries {
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
     fn insert_float(&mut self, sample: Sample) -> Result<Insert> {
-        if let Some(histograms) = &self.histograms
-            && histograms.holds(sample.timestamp.0)?
+        if let Some(more) = &self.more
+            && more.histograms.holds(sample.timestamp.0)?
         {
             return Ok(Insert::Differs);
         }
@@ -177,43 +266,67 @@ impl HeadSeries {
         if self.floats.holds(sample.timestamp.0)? {
             return Ok(Insert::Differs);
         }
-        self.histograms.get_or_insert_default().insert(sample.clone())
+        self.more().histograms.insert(sample.clone())
     }
 
     fn add_exemplars(&mut self, write: &SeriesWrite, limits: Limits) {
-        for exemplar in write.exemplars.iter().filter(|one| limits.take(one.timestamp)) {
-            add_exemplar(&mut self.exemplars, exemplar);
+        if write.exemplars.is_empty() {
+            return;
         }
-        let surplus = self.exemplars.len().saturating_sub(MAX_EXEMPLARS);
-        self.exemplars.drain(..surplus);
+        let exemplars = &mut self.more().exemplars;
+        for exemplar in write.exemplars.iter().filter(|one| limits.take(one.timestamp)) {
+            add_exemplar(exemplars, exemplar);
+        }
+        let surplus = exemplars.len().saturating_sub(MAX_EXEMPLARS);
+        exemplars.drain(..surplus);
+    }
+
+    /// Returns the exemplars in time order.
+    pub(super) fn exemplars(&self) -> &[Exemplar] {
+        self.more.as_ref().map_or(&[], |more| &more.exemplars)
+    }
+
+    /// Adds the windows in which there is a point.
+    ///
+    /// # Errors
+    /// `Corrupt` when a chunk in memory does not decode, which is a fault of the codec; likewise
+    /// below.
+    pub(super) fn windows(&self, found: &mut BTreeSet<Window>) -> Result<()> {
+        self.floats.windows(found)?;
+        match &self.more {
+            Some(more) => more.histograms.windows(found),
+            None => Ok(()),
+        }
     }
 
     /// Returns the points inside `range`.
     ///
     /// # Errors
-    /// `Corrupt` when a chunk in memory does not decode, which is a fault of the codec.
+    /// Those of [`HeadSeries::windows`].
     pub(super) fn within(&self, range: TimeRange<TimestampMs>) -> Result<Points> {
         let (start, end) = (range.start.0, range.end.0);
-        let histograms = match &self.histograms {
-            Some(histograms) => histograms.within(start, end)?,
-            None => Vec::new(),
-        };
-        let starts = match &self.starts {
-            Some(starts) => starts.within(start, end)?,
-            None => Vec::new(),
-        };
-        Ok(Points { floats: self.floats.within(start, end)?, histograms, starts })
+        let floats = self.floats.within(start, end)?;
+        match &self.more {
+            Some(more) => Ok(Points {
+                floats,
+                histograms: more.histograms.within(start, end)?,
+                starts: more.starts.within(start, end)?,
+            }),
+            None => Ok(Points { floats, ..Points::default() }),
+        }
     }
 
     /// Returns a copy that holds at least the points inside `range`, and no exemplars.
     pub(super) fn copy(&self, range: TimeRange<TimestampMs>) -> Self {
         let (start, end) = (range.start.0, range.end.0);
-        HeadSeries {
-            floats: self.floats.copy(start, end),
-            histograms: self.histograms.as_ref().map(|own| Box::new(own.copy(start, end))),
-            starts: self.starts.as_ref().map(|own| Box::new(own.copy(start, end))),
-            exemplars: Vec::new(),
-        }
+        let more = self.more.as_ref().map(|more| {
+            Box::new(More {
+                histograms: more.histograms.copy(start, end),
+                starts: more.starts.copy(start, end),
+                exemplars: Vec::new(),
+            })
+        });
+        HeadSeries { floats: self.floats.copy(start, end), more }
     }
 
     /// Returns whether any point may lie inside `range`.
@@ -222,7 +335,7 @@ impl HeadSeries {
             bounds.is_some_and(|(first, last)| first <= range.end.0 && range.start.0 <= last)
         };
         inside(self.floats.bounds())
-            || self.histograms.as_ref().is_some_and(|histograms| inside(histograms.bounds()))
+            || self.more.as_ref().is_some_and(|more| inside(more.histograms.bounds()))
     }
 }
 

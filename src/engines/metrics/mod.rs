@@ -45,9 +45,12 @@
 mod engine;
 mod apply;
 mod record;
+mod replay;
 mod places;
 mod head;
 mod index;
+mod float_run;
+mod tail;
 mod run;
 mod flush;
 mod window;

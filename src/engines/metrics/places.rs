@@ -22,11 +22,12 @@ pub(super) struct Places {
     active: Arc<RwLock<Head>>,
 }
 
-/// A head that takes no more points and is on its way into files.
+/// A head that takes no new batches and is on its way into files.
 #[derive(Clone)]
 pub(super) struct Flushing {
     pub(super) head: Arc<RwLock<Head>>,
-    pub(super) progress: Progress,
+    /// How far the log is in it, once the batches that came before the flush are applied.
+    pub(super) progress: Option<Progress>,
 }
 
 impl Places {
@@ -87,11 +88,18 @@ impl Places {
         self.days.remove(&day);
     }
 
-    /// Takes the head out of the way of new points.
-    pub(super) fn start_flush(&mut self, progress: Progress) {
+    /// Takes the head out of the way of new batches.
+    pub(super) fn start_flush(&mut self) {
         debug_assert!(self.flushing.is_none());
         let head = std::mem::take(&mut self.active);
-        self.flushing = Some(Flushing { head, progress });
+        self.flushing = Some(Flushing { head, progress: None });
+    }
+
+    /// Tells that the head on its way into files gets no more points.
+    pub(super) fn settle_flush(&mut self, progress: Progress) {
+        if let Some(flushing) = &mut self.flushing {
+            flushing.progress.get_or_insert(progress);
+        }
     }
 
     /// Forgets the head that is in files now.

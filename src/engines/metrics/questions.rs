@@ -118,7 +118,7 @@ pub(super) fn exemplars(
     for head in places.heads() {
         let head = head.read();
         for series in head.index().matching_any(match_sets) {
-            add(head.index().labels(series), &head.points(series).exemplars);
+            add(head.index().labels(series), head.points(series).exemplars());
         }
     }
     for day in places.days_around(range) {

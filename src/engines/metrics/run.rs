@@ -1,4 +1,4 @@
-//! The points of one series in memory: frozen chunks, then the newest points as they came.
+//! The histograms (or starts) of one series in memory: frozen chunks, then the newest as they came.
 
 use std::collections::BTreeSet;
 
@@ -22,11 +22,12 @@ pub(super) struct Run<P> {
     tail: Vec<P>,
 }
 
+/// Points of one series as one chunk.
 #[derive(Debug, Clone)]
-struct Frozen {
-    first: i64,
-    last: i64,
-    chunk: Box<[u8]>,
+pub(super) struct Frozen {
+    pub(super) first: i64,
+    pub(super) last: i64,
+    pub(super) chunk: Box<[u8]>,
 }
 
 /// What became of a point.
@@ -115,13 +116,7 @@ impl<P: Point> Run<P> {
     /// `Corrupt` when a chunk in memory does not decode.
     pub(super) fn windows(&self, found: &mut BTreeSet<Window>) -> Result<()> {
         for frozen in &self.frozen {
-            let (first, last) = (Window::of(frozen.first), Window::of(frozen.last));
-            if first == last {
-                found.insert(first);
-            } else {
-                let points: Vec<P> = decode(&frozen.chunk)?;
-                found.extend(points.iter().map(|point| Window::of(point.at())));
-            }
+            frozen.windows::<P>(found)?;
         }
         found.extend(self.tail.iter().map(|point| Window::of(point.at())));
         Ok(())
@@ -146,21 +141,48 @@ impl<P: Point> Run<P> {
     }
 
     fn insert_frozen(&mut self, point: P) -> Result<Insert> {
-        let place = self.frozen.partition_point(|chunk| chunk.last < point.at());
-        let mut points: Vec<P> = decode(&self.frozen[place].chunk)?;
-        let outcome = insert_sorted(&mut points, point);
-        if outcome == Insert::New {
-            let pieces = if points.len() >= 2 * FREEZE { 2 } else { 1 };
-            let chunks = points.chunks(points.len().div_ceil(pieces)).map(Frozen::of);
-            self.frozen.splice(place..=place, chunks.collect::<Vec<_>>());
-        }
-        Ok(outcome)
+        insert_frozen(&mut self.frozen, point, 2 * FREEZE)
     }
 }
 
+/// Puts a point into the chunk that reaches its time, which is split once it holds `most` points.
+///
+/// # Errors
+/// `Corrupt` when the chunk does not decode.
+pub(super) fn insert_frozen<P: Point>(
+    frozen: &mut Vec<Frozen>,
+    point: P,
+    most: usize,
+) -> Result<Insert> {
+    let place = frozen.partition_point(|chunk| chunk.last < point.at());
+    let mut points: Vec<P> = decode(&frozen[place].chunk)?;
+    let outcome = insert_sorted(&mut points, point);
+    if outcome == Insert::New {
+        let pieces = if points.len() >= most { 2 } else { 1 };
+        let chunks = points.chunks(points.len().div_ceil(pieces)).map(Frozen::of);
+        frozen.splice(place..=place, chunks.collect::<Vec<_>>());
+    }
+    Ok(outcome)
+}
+
 impl Frozen {
+    /// Adds the windows in which there is a point.
+    ///
+    /// # Errors
+    /// `Corrupt` when the chunk does not decode.
+    pub(super) fn windows<P: Point>(&self, found: &mut BTreeSet<Window>) -> Result<()> {
+        let (first, last) = (Window::of(self.first), Window::of(self.last));
+        if first == last {
+            found.insert(first);
+        } else {
+            let points: Vec<P> = decode(&self.chunk)?;
+            found.extend(points.iter().map(|point| Window::of(point.at())));
+        }
+        Ok(())
+    }
+
     /// Freezes points, of which there is at least one.
-    fn of<P: Point>(points: &[P]) -> Self {
+    pub(super) fn of<P: Point>(points: &[P]) -> Self {
         let mut chunk = Vec::new();
         encode(points, &mut chunk);
         Frozen {
@@ -172,7 +194,7 @@ impl Frozen {
 }
 
 /// Puts a late point in its place: nothing is said of its neighbours any more.
-fn insert_sorted<P: Point>(points: &mut Vec<P>, mut point: P) -> Insert {
+pub(super) fn insert_sorted<P: Point>(points: &mut Vec<P>, mut point: P) -> Insert {
     match points.binary_search_by_key(&point.at(), Point::at) {
         Ok(place) if points[place].same_value(&point) => Insert::Known,
         Ok(_) => Insert::Differs,

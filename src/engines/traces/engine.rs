@@ -12,7 +12,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::engines::kit::EngineContext;
 use crate::engines::kit::log::{Log, Lsn, Signal};
 use crate::engines::kit::partitions;
-use crate::engines::kit::writer::{Apply, Writer, recover};
+use crate::engines::kit::writer::{Apply, Payload, Writer, recover};
 use crate::engines::traces::codec;
 use crate::engines::traces::day::DayFile;
 use crate::engines::traces::hot::Hot;
@@ -91,12 +91,13 @@ impl Apply for Shared {
     type Batch = Vec<Span>;
     type Outcome = u64;
 
-    fn encode(batch: &Vec<Span>) -> Vec<u8> {
-        codec::encode(batch)
+    fn encode(&self, batch: &mut Vec<Span>) -> Payload {
+        Payload::compressible(codec::encode(batch))
     }
 
-    fn decode(payload: &[u8]) -> Result<Vec<Span>> {
-        codec::decode(payload)
+    fn replay(&self, lsn: Lsn, payload: &[u8]) -> Result<()> {
+        self.apply(lsn, codec::decode(payload)?);
+        Ok(())
     }
 
     fn apply(&self, lsn: Lsn, batch: Vec<Span>) -> u64 {

@@ -71,7 +71,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 
 /// A payload as it will stand in a record.
 #[derive(Debug)]
-pub(crate) struct Packed {
+pub struct Packed {
     kind: u8,
     bytes: Vec<u8>,
 }
@@ -86,6 +86,16 @@ impl Packed {
             return Packed { kind: signal as u8 | COMPRESSED, bytes: small };
         }
         Packed { kind: signal as u8, bytes: payload.to_vec() }
+    }
+
+    /// Takes a payload as it is, because it is packed tightly already.
+    pub(crate) fn plain(signal: Signal, bytes: Vec<u8>) -> Self {
+        Packed { kind: signal as u8, bytes }
+    }
+
+    /// Returns the length of the payload in the record.
+    pub(crate) fn payload_len(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Returns the bytes of the whole record.

@@ -22,10 +22,11 @@ use parking_lot::Mutex;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::engines::kit::disk::Disk;
 use crate::engines::kit::log::commit::Committer;
-use crate::engines::kit::log::format::{Header, MAX_PAYLOAD, Packed};
+use crate::engines::kit::log::format::{Header, MAX_PAYLOAD};
 use crate::engines::kit::log::segment::{Sealed, number_of, read_all, scan};
 
 pub use crate::engines::kit::log::commit::Pending;
+pub(crate) use crate::engines::kit::log::format::Packed;
 pub use crate::engines::kit::log::segment::Repair;
 
 /// How long a writer that met a full or closed log should wait.
@@ -138,10 +139,20 @@ impl Log {
     /// `LimitExceeded` for a payload over 512 MiB. Nothing was written then.
     pub fn append(&self, signal: Signal, payload: &[u8]) -> Result<Pending> {
         if payload.len() > MAX_PAYLOAD {
-            let kind = ErrorKind::LimitExceeded;
-            return Err(Error::new(kind, "the batch is too large for the log; send smaller ones"));
+            return Err(too_large());
         }
-        self.0.committer.append(Packed::of(signal, payload))
+        self.append_packed(Packed::of(signal, payload))
+    }
+
+    /// Puts a record in order whose payload was packed before.
+    ///
+    /// # Errors
+    /// Those of [`Log::append`].
+    pub(crate) fn append_packed(&self, packed: Packed) -> Result<Pending> {
+        if packed.payload_len() > MAX_PAYLOAD {
+            return Err(too_large());
+        }
+        self.0.committer.append(packed)
     }
 
     /// Shows `visit` the records of a signal behind `after`, in order, as they were when the log
@@ -231,6 +242,11 @@ fn inspect(disk: &dyn Disk, path: &Path) -> Result<Option<(Sealed, Vec<Repair>)>
 
 fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn too_large() -> Error {
+    let kind = ErrorKind::LimitExceeded;
+    Error::new(kind, "the batch is too large for the log; send smaller ones")
 }
 
 fn closed(reason: &str) -> Error {

@@ -28,12 +28,12 @@ pub(in crate::engines::metrics) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Maps small negative numbers to small ones.
-pub(super) fn zigzag(value: i64) -> u64 {
+pub(in crate::engines::metrics) fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
 /// Undoes [`zigzag`].
-pub(super) fn unzigzag(value: u64) -> i64 {
+pub(in crate::engines::metrics) fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
@@ -52,6 +52,13 @@ impl<'a> Reader<'a> {
     /// Returns what was not read yet.
     pub(in crate::engines::metrics) fn rest(&self) -> &'a [u8] {
         self.rest
+    }
+
+    /// Reads the eight bytes of a little-endian number.
+    pub(in crate::engines::metrics) fn fixed(&mut self) -> Result<u64> {
+        let mut number = [0; 8];
+        number.copy_from_slice(self.take(8)?);
+        Ok(u64::from_le_bytes(number))
     }
 
     /// Reads `length` bytes.
@@ -88,9 +95,7 @@ impl<'a> Reader<'a> {
 
     /// Reads what [`put_float`] wrote.
     pub(in crate::engines::metrics) fn float(&mut self) -> Result<f64> {
-        let mut bits = [0; 8];
-        bits.copy_from_slice(self.take(8)?);
-        Ok(f64::from_bits(u64::from_le_bytes(bits)))
+        self.fixed().map(f64::from_bits)
     }
 
     /// Reads what [`put_bytes`] wrote.

@@ -104,7 +104,7 @@ impl Decimal {
 }
 
 /// Returns the whole number that gives back exactly these bits when divided by the power of ten.
-fn scaled(value: f64, exponent: usize) -> Option<i64> {
+pub(in crate::engines::metrics) fn scaled(value: f64, exponent: usize) -> Option<i64> {
     let near = value * POWERS[exponent];
     // Also false for NaN.
     if near.abs() <= LARGEST_WHOLE {
@@ -114,7 +114,8 @@ fn scaled(value: f64, exponent: usize) -> Option<i64> {
     None
 }
 
-fn unscaled(whole: i64, exponent: usize) -> f64 {
+/// Returns the float that [`scaled`] took for `whole`.
+pub(in crate::engines::metrics) fn unscaled(whole: i64, exponent: usize) -> f64 {
     whole as f64 / POWERS[exponent]
 }
 

@@ -19,7 +19,7 @@
 pub(super) mod bytes;
 mod bits;
 mod integers;
-mod floats;
+pub(super) mod floats;
 mod xor;
 pub(super) mod histograms;
 pub(super) mod point;
