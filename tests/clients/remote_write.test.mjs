@@ -139,7 +139,8 @@ async function sendsAll(binary, message) {
     }
     const [start, end] = [(Number(at) - 8).toFixed(3), at];
     const sent = await exemplars(prometheus.http, start, end);
-    assert.ok(sent.size >= 150 + 10 + 25, `${sent.size} series have exemplars`);
+    // Prometheus 3.14 reads those of the first native histogram of a family only.
+    assert.ok(sent.size >= 150 + 10 + 1, `${sent.size} series have exemplars`);
     assertSame("exemplars", sent, await exemplars(appliance.http, start, end));
     for (const kind of ["samples", "histograms", "exemplars"]) {
       assert.equal(await counted(prometheus.http, `prometheus_remote_storage_${kind}_failed_total`), 0, `failed ${kind}`);
