@@ -1,5 +1,6 @@
 """Questions about series and labels, and PromQL whose answers are compared, over a fleet of node exporters."""
 
+import json
 import math
 import statistics
 import time
@@ -59,7 +60,7 @@ def timed(peer, start, end, rounds):
 
 
 def answers(peer, start, end):
-    """Returns the answers to all PromQL as {query: {labels: [(time, value)]}}."""
+    """Returns the answers to all PromQL as {query: {labels as JSON: [[time, value], …]}}."""
     found = {}
     for query in INSTANT:
         for back in (0, 1800):
@@ -74,7 +75,7 @@ def points(data):
     made = {}
     for one in data["result"]:
         pairs = one.get("values") or [one["value"]]
-        made[tuple(sorted(one["metric"].items()))] = [(at, float(value)) for at, value in pairs]
+        made[json.dumps(one["metric"], sort_keys=True)] = [[at, float(value)] for at, value in pairs]
     return made
 
 
@@ -89,7 +90,7 @@ def differences(own, other):
             continue
         off = [key for key in left if not close(left[key], right[key])]
         if off:
-            lines.append(f"{query}: {len(off)} of {len(left)} series differ, first {dict(off[0])}: {left[off[0]][:2]} and {right[off[0]][:2]}")
+            lines.append(f"{query}: {len(off)} of {len(left)} series differ, first {off[0]}: {left[off[0]][:2]} and {right[off[0]][:2]}")
     return lines, compared
 
 

@@ -13,7 +13,7 @@ ends now. It comes far faster than time passes, therefore:
 * VictoriaMetrics needs nothing; its window for queries is opened, as its buffer of 30 s would hide the end.
 
 CPU is that of the server's process alone (utime and stime); wall times share two cores with `feed` and what else runs.
-Memory is RssAnon over idle. Disk is allocated blocks, without `live` files' unallocated ends. Peers run one after the other.
+Memory is RssAnon over idle. Disk is allocated blocks. Peers run one after the other.
 """
 
 import argparse
@@ -41,6 +41,13 @@ BARS = [
     ("sealed", "victoria", 1.0),
     ("series_memory", "prometheus", 0.4),
 ]
+# What it asks whatever the peers do: figure, largest value up to 10,000 series, and above.
+LIMITS = [
+    ("start_empty", 0.3, 0.3),
+    ("start_killed", 2.0, 5.0),
+    ("start", 2.0, 2.0),
+    ("idle", 60e6, 60e6),
+]
 ROWS = [
     ("cpu", "CPU by remote write, ns a sample", 1e9),
     ("cpu_rest", "  with the work left behind", 1e9),
@@ -53,6 +60,7 @@ ROWS = [
     ("series_resident", "  VmRSS a series at the end", 1),
     ("live", "disk live, bytes a sample", 1),
     ("sealed", "disk sealed, bytes a sample", 1),
+    ("start_empty", "start with nothing, s", 1),
     ("start_killed", "start after kill -9, s", 1),
     ("start", "start after a stop, s", 1),
     ("stop", "stop, s", 1),
@@ -93,7 +101,7 @@ def feed(arguments, peer, end):
 
 
 def measure(peer, arguments, end):
-    """Runs one peer through everything; returns its figures, its answers about series, and its PromQL answers."""
+    """Runs one peer through everything; returns its figures, its answers about series, and those to PromQL."""
     figures, start = {}, end - int(arguments.hours * 3600)
     figures["start_empty"] = peer.start()
     time.sleep(3)
@@ -114,18 +122,22 @@ def measure(peer, arguments, end):
     peer.settle()
     figures["cpu_rest"] = (before - began + peer.cpu() - replayed) / samples
     figures["series_memory_rest"] = (peer.memory()[0] - idle) / count
-    figures["live"] = peer.sizes(samples)
+    figures["live"] = peer.live(samples)
     questions = catalogue.timed(peer, start, end, arguments.rounds)
     answers = catalogue.answers(peer, start, end) if peer.name != "victoria" else {}
     at = peer.cpu()
-    figures["form"] = peer.seal(days(start, end))
+    done = peer.seal(days(start, end))
     figures["cpu_all"] = figures["cpu_rest"] + (peer.cpu() - at) / samples
-    figures["sealed"] = sealed(peer, figures["form"], samples)
+    figures["sealed"] = peer.sealed(done, lambda day: count * scrapes(day, start, end))
+    figures["days"] = [str(day) for day in done]
+    final = catalogue.timed(peer, start, end, arguments.rounds)
+    again = catalogue.answers(peer, start, end) if answers else {}
+    figures["changed"] = catalogue.differences(answers, again)[0]
     figures["stop"] = peer.stop()
     figures["start"] = peer.start()
     figures["whole"] = figures["whole"] and whole(peer, arguments, end)
     peer.stop()
-    return figures, questions, answers, samples
+    return {"figures": figures, "questions": questions, "final": final, "answers": answers, "samples": samples}
 
 
 def whole(peer, arguments, end):
@@ -144,11 +156,10 @@ def days(start, end):
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
-def sealed(peer, form, samples):
-    if peer.name == "prometheus":
-        size, inside = peer.blocks()
-        return size / inside if inside else None
-    return peer.sizes(samples) if form in ("sealed", "merged") else None
+def scrapes(day, start, end):
+    """Returns how many scrapes of the data lie in a day."""
+    begin = int(datetime(day.year, day.month, day.day, tzinfo=timezone.utc).timestamp())
+    return max(0, min(end, begin + 86_400) - max(start, begin)) // STEP
 
 
 def table(found, scale):
@@ -169,10 +180,15 @@ def cell(value, factor, width):
     return f"{value:>{width}.0f}" if abs(value) >= 100 else f"{value:>{width}.3f}"
 
 
-def judge(found):
+def judge(found, series):
     """Prints the bars; returns whether all that could be judged are met."""
     met = True
     print()
+    for key, few, many in LIMITS:
+        value, limit = found.get("belvedere", {}).get(key), few if series <= 10_000 else many
+        if value is not None:
+            met = met and value <= limit
+            print(f"{'met     ' if value <= limit else 'NOT MET '}    {key}: {value:.4g}, at most {limit:g}")
     for key, other, bar in BARS:
         own, theirs = found.get("belvedere", {}).get(key), found.get(other, {}).get(key)
         if own is None or not theirs:
@@ -198,7 +214,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--only", default="belvedere,prometheus,victoria")
     parser.add_argument("--work", help="folder for the servers' data")
-    parser.add_argument("--json", help="file to write all figures to")
+    parser.add_argument("--json", help="file that keeps what was measured; a run that was cut goes on from there")
     arguments = parser.parse_args()
     arguments.feed = arguments.feed or build(Path(arguments.peers))
     binaries = {
@@ -206,26 +222,49 @@ def main():
         "prometheus": f"{arguments.peers}/prometheus",
         "victoria": f"{arguments.peers}/victoria-metrics",
     }
-    end = int(time.time()) // STEP * STEP
-    found, questions, answers = {}, {}, {}
+    state = resume(arguments)
     for name in arguments.only.split(","):
+        if name in state["peers"]:
+            continue
         folder = tempfile.mkdtemp(prefix=f"compare-{name}-", dir=arguments.work)
         peer = peers.KINDS[name](binaries[name], Path(folder) / "own")
         try:
-            found[name], questions[name], answers[name], samples = measure(peer, arguments, end)
+            state["peers"][name] = measure(peer, arguments, state["end"])
         finally:
             peer.stop()
             shutil.rmtree(folder, ignore_errors=True)
-        print(f"{name}: {json.dumps(found[name])}", file=sys.stderr, flush=True)
-    print(f"{arguments.series} series, {arguments.hours} h, {samples} samples; ended {time.strftime('%F %T')}")
+        print(f"{name}: {json.dumps(state['peers'][name]['figures'])}", file=sys.stderr, flush=True)
+        if arguments.json:
+            Path(arguments.json).write_text(json.dumps(state))
+    return 0 if show(state, arguments) else 1
+
+
+def resume(arguments):
+    """Returns what a run of the same size found before it was cut, or a new beginning."""
+    size = {"series": arguments.series, "hours": arguments.hours}
+    if arguments.json and Path(arguments.json).exists():
+        state = json.loads(Path(arguments.json).read_text())
+        if size != {key: state[key] for key in size}:
+            sys.exit(f"{arguments.json} is of a run of another size")
+        return state
+    return {**size, "end": int(time.time()) // STEP * STEP, "peers": {}}
+
+
+def show(state, arguments):
+    """Prints everything; returns whether all bars are met and all answers agree."""
+    part = {key: {name: one[key] for name, one in state["peers"].items()} for key in ("figures", "questions", "final", "answers")}
+    found = part["figures"]
+    samples = next(iter(state["peers"].values()))["samples"]
+    print(f"{arguments.series} series, {arguments.hours:g} h, {samples} samples; ended {time.strftime('%F %T')}")
     table(found, ROWS)
-    rows = [(name, f"{name}, ms", 1e3) for name in catalogue.QUESTIONS]
-    table({name: {key: one[0] for key, one in asked.items()} for name, asked in questions.items()}, rows)
-    good = same(questions, answers)
-    good = judge(found) and good and all(one["whole"] for one in found.values())
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps({"figures": found, "questions": questions}, indent=1))
-    return 0 if good else 1
+    for form in ("questions", "final"):
+        rows = [(name, f"{name}, {'live' if form == 'questions' else 'final'}, ms", 1e3) for name in catalogue.QUESTIONS]
+        table({name: {key: one[0] for key, one in asked.items()} for name, asked in part[form].items()}, rows)
+    good = same(part["questions"], part["answers"]) and same(part["final"], {})
+    for name, one in found.items():
+        good = good and not one["changed"]
+        print("".join(f"{name} answers otherwise in its final form: {line}\n" for line in one["changed"]), end="")
+    return judge(found, arguments.series) and good and all(one["whole"] for one in found.values())
 
 
 def same(questions, answers):

@@ -64,13 +64,16 @@ class Peer:
         self.rest(quiet=3, longest=60)
 
     def seal(self, days):
-        """Brings the data into its final form; returns whether there is one, or why not."""
-        del days
-        return "none"
+        """Brings the data of these days into its final form; returns the days for which there is one."""
+        return days
 
-    def sizes(self, samples):
+    def live(self, samples):
         """Returns the bytes a sample of everything on disk."""
         return allocated(self.data) / samples
+
+    def sealed(self, days, samples_of):
+        """Returns the bytes a sample of what is in its final form, or nothing when nothing is."""
+        return self.live(sum(samples_of(day) for day in days))
 
     def start(self):
         """Starts and returns the seconds until it is ready."""
@@ -132,13 +135,12 @@ class Peer:
             raise RuntimeError(f"{self.name}: {path}: {error.code} {error.read()[:300]}") from error
 
     def post(self, path, timeout=1800):
-        """Posts nothing; returns the status."""
+        """Posts nothing; returns the answer's JSON."""
         try:
             with urllib.request.urlopen(urllib.request.Request(f"{self.url}{path}", b""), timeout=timeout) as answer:
-                answer.read()
-                return answer.status
+                return json.load(answer)
         except urllib.error.HTTPError as error:
-            return error.code
+            raise RuntimeError(f"{self.name}: {path}: {error.code} {error.read()[:300]}") from error
 
 
 class Belvedere(Peer):
@@ -158,13 +160,16 @@ class Belvedere(Peer):
         self.rest(quiet=3, longest=120)
 
     def seal(self, days):
-        """Seals day by day, so that the figure of each counts only what is in its file."""
-        for day in days:
-            status = self.post(f"/api/x/admin/seal?through={day}")
-            if status // 100 != 2:
-                return f"seal answers {status}"
+        """Seals day by day; a day that the store would not seal yet has no final form to be measured."""
+        done = [day for day in days if self.post(f"/api/x/admin/seal?signal=metrics&through={day}")["sealed"]]
         self.rest(quiet=3, longest=600)
-        return "sealed"
+        return done
+
+    def sealed(self, days, samples_of):
+        """Returns the bytes a sample of the files of these days."""
+        size = sum(allocated(one) for day in days for one in (self.data / "metrics").glob(f"{day}*"))
+        samples = sum(samples_of(day) for day in days)
+        return size / samples if samples else None
 
 
 class Prometheus(Peer):
@@ -196,15 +201,11 @@ class Prometheus(Peer):
                 return
             time.sleep(5)
 
-    def seal(self, days):
-        del days
-        return "blocks"
-
-    def blocks(self):
-        """Returns bytes and samples of all blocks."""
+    def sealed(self, days, samples_of):
+        """Counts blocks only: the head and its log are not final."""
         metas = list(self.data.glob("*/meta.json"))
         samples = sum(json.loads(one.read_text())["stats"]["numSamples"] for one in metas)
-        return sum(allocated(one.parent) for one in metas), samples
+        return sum(allocated(one.parent) for one in metas) / samples if samples else None
 
 
 class Victoria(Peer):
@@ -236,11 +237,10 @@ class Victoria(Peer):
         self.rest(quiet=3, longest=120)
 
     def seal(self, days):
-        del days
         self.get("/internal/force_merge")
         time.sleep(2)
         self.rest(quiet=6, longest=900)
-        return "merged"
+        return days
 
 
 KINDS = {kind.name: kind for kind in (Belvedere, Prometheus, Victoria)}
