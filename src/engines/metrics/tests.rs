@@ -87,6 +87,14 @@ impl Subject for OnDisk {
         *self.current.lock() = Some(house);
         Some(engine)
     }
+
+    fn deletes(&self) -> bool {
+        false
+    }
+
+    fn takes_history(&self) -> bool {
+        false
+    }
 }
 
 #[tokio::test]

@@ -14,7 +14,9 @@ use crate::model::matcher::{MatchOp, Matcher};
 use crate::model::sample::{HistogramSample, Sample};
 use crate::model::series::{LabelQuery, SeriesData};
 use crate::model::time::{TimeRange, TimestampMs};
-use crate::storage::conformance::{metric_keeps, metric_reads, metric_writes};
+use crate::storage::conformance::{
+    metric_deletes, metric_history, metric_keeps, metric_reads, metric_writes,
+};
 use crate::storage::metric_store::{MetricStore, SelectHints, SelectQuery};
 
 /// The out-of-order window of every store under test.
@@ -35,6 +37,16 @@ pub trait Subject: Send + Sync {
         drop(store);
         None
     }
+
+    /// Returns whether the store deletes series.
+    fn deletes(&self) -> bool {
+        true
+    }
+
+    /// Returns whether the store takes points that are older than its window.
+    fn takes_history(&self) -> bool {
+        true
+    }
 }
 
 /// Runs the whole suite.
@@ -45,6 +57,12 @@ pub async fn run(subject: &dyn Subject) {
     metric_writes::run(subject).await;
     metric_reads::run(subject).await;
     metric_keeps::run(subject).await;
+    if subject.deletes() {
+        metric_deletes::run(subject).await;
+    }
+    if subject.takes_history() {
+        metric_history::run(subject).await;
+    }
 }
 
 /// Builds labels from a metric name and more pairs.

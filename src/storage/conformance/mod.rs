@@ -5,6 +5,8 @@ pub mod log;
 mod log_filters;
 mod log_keeps;
 pub mod metric;
+mod metric_deletes;
+mod metric_history;
 mod metric_keeps;
 mod metric_reads;
 mod metric_writes;
