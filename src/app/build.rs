@@ -106,6 +106,7 @@ impl App {
             clock: Arc::clone(&clock),
             readiness: readiness.clone(),
             metrics: telemetry.metrics.clone(),
+            external_labels: config.global.external_labels.clone(),
             reloads: reload_sender,
         };
         let token = local_token();

@@ -43,6 +43,8 @@ pub(crate) struct Doors {
     pub(crate) mcp: McpServer,
     /// How it speaks to them.
     pub(crate) mcp_options: McpOptions,
+    /// Labels that other systems see on every series that lacks them.
+    pub(crate) external_labels: Labels,
     /// Takes the wish to reload.
     pub(crate) reloads: mpsc::Sender<ReloadRequest>,
 }
@@ -118,6 +120,7 @@ impl Doors {
             clock: Arc::clone(&self.clock),
             readiness: self.readiness.clone(),
             exposition: Arc::new(Exposition(self.metrics.clone())),
+            external_labels: self.external_labels.clone(),
             limits: PrometheusLimits::default(),
         })
     }

@@ -1,21 +1,23 @@
 //! Questions about metrics.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::Caller;
 use crate::base::error::{Error, Result};
-use crate::model::answer::Answer;
+use crate::model::answer::{Answer, SampleValue, VectorSample};
 use crate::model::batch::MetricMetadata;
 use crate::model::cut::Cut;
-use crate::model::labels::Labels;
-use crate::model::matcher::Matcher;
-use crate::model::series::{LabelQuery, SeriesExemplars};
+use crate::model::labels::{Labels, METRIC_NAME};
+use crate::model::matcher::{MatchOp, Matcher};
+use crate::model::series::{LabelQuery, SeriesData, SeriesExemplars};
+use crate::model::stale::is_stale;
 use crate::model::time::{TimeRange, TimestampMs};
 use crate::query::promql::{Engine, EngineOptions};
 use crate::service::desk::Desk;
 use crate::service::expression::Expression;
-use crate::storage::metric_store::MetricStore;
+use crate::storage::metric_store::{MetricStore, SelectHints, SelectQuery};
 
 /// An expression at one instant.
 #[derive(Debug, Clone)]
@@ -58,6 +60,23 @@ impl RangeQuery {
     }
 }
 
+/// Returns the last point of a series that is not over.
+fn newest_of(series: SeriesData) -> Option<VectorSample> {
+    let SeriesData { labels, samples, histograms, .. } = series;
+    let float = samples.last().map(|sample| (sample.timestamp, sample.value));
+    let later = |at: TimestampMs| float.is_none_or(|(float_at, _)| float_at < at);
+    if let Some(sample) = histograms.last()
+        && later(sample.timestamp)
+    {
+        let value = SampleValue::Histogram(Arc::clone(&sample.histogram));
+        let newest = VectorSample { labels, timestamp: sample.timestamp, value };
+        return (!sample.histogram.is_stale()).then_some(newest);
+    }
+    let (timestamp, value) = float?;
+    let value = (!is_stale(value)).then_some(SampleValue::Float(value))?;
+    Some(VectorSample { labels, timestamp, value })
+}
+
 /// Writes a number with a comma before every three digits.
 fn grouped(number: i64) -> String {
     let digits = number.to_string();
@@ -69,6 +88,21 @@ fn grouped(number: i64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Raw points of some series.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// Which series; all must hold.
+    pub matchers: Vec<Matcher>,
+    /// Which points.
+    pub range: TimeRange<TimestampMs>,
+    /// What the asker will do with them, in the words of [`SelectHints`].
+    pub step_ms: i64,
+    /// As before.
+    pub range_ms: i64,
+    /// As before.
+    pub function: String,
 }
 
 /// Queries metrics.
@@ -120,6 +154,76 @@ impl MetricsService {
         let TimeRange { start, end } = range;
         let answer = async move { engine.range(expression.tree(), start, end, step).await };
         self.desk.read_within(caller, "metrics.range", timeout, answer).await
+    }
+
+    /// Returns how many samples one question may read.
+    pub fn max_samples(&self) -> u64 {
+        self.desk.limits().samples
+    }
+
+    /// Reads raw points series by series, in no promised order, and lets `add` put each into what is
+    /// returned at the end.
+    ///
+    /// # Errors
+    /// Permission, deadline, `LimitExceeded` past [`MetricsService::max_samples`], and those of the
+    /// store.
+    pub async fn fold_points<T: Send + 'static>(
+        &self,
+        caller: &Caller,
+        selection: Selection,
+        mut into: T,
+        mut add: impl FnMut(&mut T, SeriesData) + Send + 'static,
+    ) -> Result<T> {
+        let Selection { mut matchers, range, step_ms, range_ms, function } = selection;
+        if matchers.iter().all(Matcher::matches_absent) {
+            // A store wants to be told something that not every series fulfils.
+            matchers.push(Matcher::new(MatchOp::NotEqual, METRIC_NAME, "")?);
+        }
+        let hints = SelectHints { step_ms, range_ms, function, ..SelectHints::default() };
+        let max_samples = Some(self.max_samples());
+        let query = SelectQuery { matchers, range, hints, max_samples };
+        let store = Arc::clone(&self.store);
+        let work = async move {
+            let mut cursor = store.select(query).await?;
+            while let Some(block) = cursor.next_block().await? {
+                block.into_iter().for_each(|series| add(&mut into, series));
+            }
+            Ok(into)
+        };
+        self.desk.read(caller, "metrics.points", work).await
+    }
+
+    /// Returns the newest point of every series that one of the sets chooses, unless it is older
+    /// than the lookback or a stale marker, sorted by metric name and then by labels.
+    ///
+    /// # Errors
+    /// Those of [`MetricsService::fold_points`].
+    pub async fn newest(
+        &self,
+        caller: &Caller,
+        match_sets: Vec<Vec<Matcher>>,
+    ) -> Result<Vec<VectorSample>> {
+        let now = self.desk.now();
+        let lookback = i64::try_from(self.desk.limits().lookback.as_millis()).unwrap_or(i64::MAX);
+        let range = TimeRange::new(TimestampMs(now.0.saturating_sub(lookback)), now);
+        let max_samples = Some(self.max_samples());
+        let store = Arc::clone(&self.store);
+        let work = async move {
+            let mut found: BTreeMap<Labels, VectorSample> = BTreeMap::new();
+            for matchers in match_sets {
+                let hints = SelectHints::default();
+                let query = SelectQuery { matchers, range, hints, max_samples };
+                let mut cursor = store.select(query).await?;
+                while let Some(block) = cursor.next_block().await? {
+                    let newest = block.into_iter().filter_map(newest_of);
+                    found.extend(newest.map(|sample| (sample.labels.clone(), sample)));
+                }
+            }
+            let mut found: Vec<_> = found.into_values().collect();
+            found.sort_by(|one, other| one.labels.metric_name().cmp(other.labels.metric_name()));
+            Ok(found)
+        };
+        self.desk.read(caller, "metrics.newest", work).await
     }
 
     /// Returns label names, sorted.

@@ -8,4 +8,5 @@ pub mod elasticsearch;
 pub mod exposition;
 pub mod otlp;
 pub mod remote_write;
+pub mod remote_read;
 pub mod jaeger;

@@ -22,7 +22,8 @@ pub(crate) async fn names(
     caller: Caller,
     params: Params,
 ) -> ApiResult {
-    let found = state.services.metrics.labels(&caller, query(&params)?).await?;
+    let query = query(&params, ApiError::from)?;
+    let found = state.services.metrics.labels(&caller, query).await?;
     let notes = notes(found.truncated, found.warnings);
     Ok(success(&notes, |out| push_texts(out, &found.items)))
 }
@@ -35,7 +36,8 @@ pub(crate) async fn values(
     params: Params,
 ) -> ApiResult {
     let name = unescape_label(&name);
-    let found = state.services.metrics.label_values(&caller, &name, query(&params)?).await?;
+    let query = query(&params, ApiError::from)?;
+    let found = state.services.metrics.label_values(&caller, &name, query).await?;
     let notes = notes(found.truncated, found.warnings);
     Ok(success(&notes, |out| push_texts(out, &found.items)))
 }
@@ -46,23 +48,23 @@ pub(crate) async fn series(
     caller: Caller,
     params: Params,
 ) -> ApiResult {
-    let query = query(&params)?;
-    if query.match_sets.is_empty() {
+    if params.all("match[]").next().is_none() {
         return Err(ApiError::from(Error::invalid("no match[] parameter provided")));
     }
+    let unreadable = |error: Error| ApiError::parameter("match[]", error.message());
+    let query = query(&params, unreadable)?;
     let found = state.services.metrics.series(&caller, query).await?;
     let notes = notes(found.truncated, found.warnings);
     Ok(success(&notes, |out| push_list(out, &found.items, push_labels)))
 }
 
-fn query(params: &Params) -> Result<LabelQuery, ApiError> {
-    let read = |text| {
-        Expression::parse_selector(text)
-            .map_err(|error| ApiError::parameter("match[]", error.message()))
-    };
+/// Reads what all three take; only one of them names the parameter of a selector that is wrong.
+fn query(params: &Params, unreadable: impl Fn(Error) -> ApiError) -> Result<LabelQuery, ApiError> {
+    let (limit, range) = (params.limit()?, params.range()?);
+    let read = |text| Expression::parse_selector(text).map_err(&unreadable);
     let match_sets: Vec<Vec<Matcher>> =
         params.all("match[]").map(read).collect::<Result<_, _>>()?;
-    Ok(LabelQuery { match_sets, range: params.range()?, limit: params.limit()? })
+    Ok(LabelQuery { match_sets, range, limit })
 }
 
 fn notes(truncated: bool, mut warnings: Vec<String>) -> Vec<String> {

@@ -3,6 +3,7 @@
 use axum::extract::State;
 
 use crate::access::Caller;
+use crate::base::error::Error;
 use crate::model::batch::MetricMetadata;
 use crate::protocols::prometheus::PrometheusState;
 use crate::protocols::prometheus::error::{ApiError, ApiResult};
@@ -17,7 +18,9 @@ pub(crate) async fn metadata(
     params: Params,
 ) -> ApiResult {
     let limit = bound(&params, "limit")?;
-    let limit_per_metric = bound(&params, "limit_per_metric")?;
+    // Here, and only here, 0 means no bound, too.
+    let limit_per_metric =
+        Some(bound(&params, "limit_per_metric")?).filter(|most| *most > 0).unwrap_or(usize::MAX);
     let metric = params.get("metric");
     let known = state.services.metrics.metadata(&caller, metric).await?;
     let families = known.chunk_by(|one, next| one.metric == next.metric).take(limit);
@@ -42,6 +45,6 @@ fn push_one(out: &mut Vec<u8>, about: &MetricMetadata) {
 fn bound(params: &Params, name: &str) -> Result<usize, ApiError> {
     let Some(text) = params.get(name) else { return Ok(usize::MAX) };
     let number: i64 =
-        text.parse().map_err(|_| ApiError::parameter(name, format!("{name} must be a number")))?;
+        text.parse().map_err(|_| Error::invalid(format!("{name} must be a number")))?;
     Ok(usize::try_from(number).unwrap_or(usize::MAX))
 }

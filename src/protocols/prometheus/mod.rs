@@ -7,10 +7,13 @@
 mod params;
 mod error;
 mod write;
+mod remote_read;
 mod query;
 mod labels;
 mod metadata;
 mod status;
+mod federate;
+mod admin;
 mod rules;
 mod health;
 mod response;
@@ -27,6 +30,7 @@ use crate::base::clock::SharedClock;
 use crate::base::shutdown::Readiness;
 use crate::ingest::Ingest;
 use crate::model::batch::MetricBatch;
+use crate::model::labels::Labels;
 use crate::service::Services;
 
 /// Knows the appliance's own metrics as of now; `app` joins it to the telemetry pipeline.
@@ -40,13 +44,15 @@ pub trait ExpositionSource: Send + Sync {
 pub struct PrometheusLimits {
     /// Bytes of a remote write request, as sent and inflated.
     pub write_bytes: usize,
+    /// Bytes of a remote read request, as sent and inflated.
+    pub read_bytes: usize,
     /// Bytes of a form.
     pub form_bytes: usize,
 }
 
 impl Default for PrometheusLimits {
     fn default() -> Self {
-        PrometheusLimits { write_bytes: 64 << 20, form_bytes: 10 << 20 }
+        PrometheusLimits { write_bytes: 64 << 20, read_bytes: 4 << 20, form_bytes: 10 << 20 }
     }
 }
 
@@ -63,6 +69,8 @@ pub struct PrometheusState {
     pub readiness: Readiness,
     /// Gives `/metrics`.
     pub exposition: Arc<dyn ExpositionSource>,
+    /// Labels that other systems see on every series that lacks them.
+    pub external_labels: Labels,
     /// Bounds what is read.
     pub limits: PrometheusLimits,
 }
@@ -72,6 +80,8 @@ pub fn routes(state: PrometheusState) -> Router {
     Router::new()
         .route("/api/v1/write", post(write::write))
         .route("/api/v1/push", post(write::write))
+        .route("/api/v1/read", post(remote_read::read))
+        .route("/federate", get(federate::federate))
         .route("/api/v1/query", get(query::instant).post(query::instant))
         .route("/api/v1/query_range", get(query::range).post(query::range))
         .route("/api/v1/query_exemplars", get(query::exemplars).post(query::exemplars))
@@ -89,6 +99,16 @@ pub fn routes(state: PrometheusState) -> Router {
         .route("/api/v1/status/config", get(status::config))
         .route("/api/v1/status/flags", get(status::flags))
         .route("/api/v1/status/tsdb", get(status::tsdb))
+        .route("/api/v1/status/walreplay", get(status::wal_replay))
+        .route(
+            "/api/v1/admin/tsdb/delete_series",
+            post(admin::delete_series).put(admin::delete_series),
+        )
+        .route(
+            "/api/v1/admin/tsdb/clean_tombstones",
+            post(admin::clean_tombstones).put(admin::clean_tombstones),
+        )
+        .route("/api/v1/admin/tsdb/snapshot", post(admin::snapshot).put(admin::snapshot))
         .route("/api/v1/{*unknown}", any(error::unknown_path))
         .route("/-/healthy", get(health::healthy))
         .route("/-/ready", get(health::ready))

@@ -1,4 +1,4 @@
-//! Parameters of the HTTP API: from the query and, for POST, from a form before it.
+//! Parameters of the HTTP API: from the query and, for POST and PUT, from a form before it.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl FromRequest<PrometheusState> for Params {
     ) -> std::result::Result<Self, ApiError> {
         let mut params = Params::default();
         let query = request.uri().query().unwrap_or("").to_owned();
-        if request.method() == Method::POST && is_form(&request) {
+        if matches!(*request.method(), Method::POST | Method::PUT) && is_form(&request) {
             let form = body::read(request, state.limits.form_bytes).await?;
             params.add(&form)?;
         }
@@ -63,7 +63,10 @@ impl Params {
     pub(crate) fn time(&self, name: &str) -> std::result::Result<Option<TimestampMs>, ApiError> {
         let read = |text| {
             parse_time(text).ok_or_else(|| {
-                ApiError::parameter(name, format!("cannot parse {text:?} to a valid timestamp"))
+                let problem = format!(
+                    "invalid time value for '{name}': cannot parse {text:?} to a valid timestamp"
+                );
+                ApiError::parameter(name, problem)
             })
         };
         self.get(name).map(read).transpose()
@@ -71,8 +74,10 @@ impl Params {
 
     /// Reads an instant that must be there.
     pub(crate) fn required_time(&self, name: &str) -> std::result::Result<TimestampMs, ApiError> {
-        let missing = || ApiError::parameter(name, "cannot parse \"\" to a valid timestamp");
-        self.time(name)?.ok_or_else(missing)
+        let text = self.get(name).unwrap_or("");
+        parse_time(text).ok_or_else(|| {
+            ApiError::parameter(name, format!("cannot parse {text:?} to a valid timestamp"))
+        })
     }
 
     /// Reads a duration in seconds or in Prometheus' syntax; it may be negative.
@@ -97,19 +102,20 @@ impl Params {
     /// Reads `limit`; 0 means none.
     pub(crate) fn limit(&self) -> std::result::Result<Option<usize>, ApiError> {
         let Some(text) = self.get("limit") else { return Ok(None) };
-        let limit: usize = text
-            .parse()
-            .map_err(|_| ApiError::parameter("limit", "limit must be a non-negative number"))?;
+        let limit: i64 = text.parse().map_err(|_| {
+            let problem = format!("strconv.Atoi: parsing {text:?}: invalid syntax");
+            ApiError::parameter("limit", problem)
+        })?;
+        let limit = usize::try_from(limit)
+            .map_err(|_| ApiError::parameter("limit", "limit must be non-negative"))?;
         Ok((limit > 0).then_some(limit))
     }
 
-    /// Reads `start` and `end`; a missing end reaches to the end of time.
+    /// Reads `start` and `end`; a missing end reaches to the end of time. A range that ends before
+    /// it starts holds nothing.
     pub(crate) fn range(&self) -> std::result::Result<TimeRange<TimestampMs>, ApiError> {
         let start = self.time("start")?.unwrap_or(TimeRange::<TimestampMs>::ALL.start);
         let end = self.time("end")?.unwrap_or(TimeRange::<TimestampMs>::ALL.end);
-        if end < start {
-            return Err(ApiError::parameter("end", "end timestamp must not be before start time"));
-        }
         Ok(TimeRange::new(start, end))
     }
 }
@@ -181,7 +187,7 @@ fn unescape(escaped: &str) -> Option<String> {
         let end = tail.find('_')?;
         match &tail[..end] {
             "" => plain.push('_'),
-            code if code.len() <= 6 => {
+            code if code.len() <= 6 && code.bytes().all(|digit| digit.is_ascii_hexdigit()) => {
                 plain.push(char::from_u32(u32::from_str_radix(code, 16).ok()?)?);
             }
             _ => return None,
@@ -231,7 +237,7 @@ mod tests {
         assert_eq!(unescape_label("U__http_2e_status"), "http.status");
         assert_eq!(unescape_label("U__a__b_1f980_"), "a_b🦀");
         assert_eq!(unescape_label("job"), "job");
-        for wrong in ["U__a_b", "U__a_zz_", "U__a_110000_", "U__a_0000000_"] {
+        for wrong in ["U__a_b", "U__a_zz_", "U__a_+2e_", "U__a_110000_", "U__a_0000000_"] {
             assert_eq!(unescape_label(wrong), wrong);
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::extract::State;
 
 use crate::access::{Caller, Scope};
+use crate::base::error::Error;
 use crate::model::answer::{Answer, Value};
 use crate::model::exemplar::Exemplar;
 use crate::model::series::SeriesExemplars;
@@ -60,6 +61,10 @@ pub(crate) async fn exemplars(
     params: Params,
 ) -> ApiResult {
     let range = params.range()?;
+    if range.is_empty() {
+        let text = "end timestamp must not be before start timestamp";
+        return Err(ApiError::from(Error::invalid(text)));
+    }
     let selectors = expression(&params)?.selectors();
     let found = state.services.metrics.exemplars(&caller, selectors, range).await?;
     Ok(success(&[], |out| push_list(out, &found, push_series)))

@@ -3,8 +3,9 @@
 use axum::extract::State;
 use jiff::Timestamp;
 
-use crate::access::Caller;
+use crate::access::{Caller, Scope};
 use crate::base::duration::format_duration;
+use crate::base::error::Error;
 use crate::model::time::TimestampMs;
 use crate::protocols::prometheus::PrometheusState;
 use crate::protocols::prometheus::error::{ApiError, ApiResult};
@@ -16,6 +17,9 @@ use crate::service::{Target, TargetHealth};
 /// The version of Prometheus whose HTTP API this door speaks. Grafana chooses by it which calls it
 /// may make, and needs three numbers; the appliance's own version stands in `revision`.
 const API_VERSION: &str = "3.5.0";
+
+/// The most names of each list of `status/tsdb`.
+const MAX_LISTED: usize = 10_000;
 
 /// Answers the version. There is no key `features`: Grafana would take the appliance for Mimir.
 pub(crate) async fn build(State(state): State<PrometheusState>, caller: Caller) -> ApiResult {
@@ -74,9 +78,17 @@ pub(crate) async fn tsdb(
     caller: Caller,
     params: Params,
 ) -> ApiResult {
-    let limit = params.limit()?.unwrap_or(10);
-    if limit > 10_000 {
-        return Err(ApiError::parameter("limit", "limit must not exceed 10000"));
+    let limit = match params.get("limit") {
+        None => 10,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| *limit >= 1)
+            .ok_or_else(|| ApiError::from(Error::invalid("limit must be a positive number")))?,
+    };
+    if limit > MAX_LISTED {
+        let text = format!("limit must not exceed {MAX_LISTED}");
+        return Err(ApiError::from(Error::invalid(text)));
     }
     let stats = state.services.status.metric_stats(&caller).await?;
     let found = state.services.status.cardinality(&caller, limit).await?;
@@ -112,6 +124,13 @@ pub(crate) async fn tsdb(
         }
         out.push(b'}');
     }))
+}
+
+/// Answers how far the log was replayed: the door opens once all of it was.
+pub(crate) async fn wal_replay(caller: Caller) -> ApiResult {
+    caller.require(Scope::Read)?;
+    let done = [("min", 0), ("max", 0), ("current", 0)];
+    Ok(success(&[], |out| push_object(out, done, push_number)))
 }
 
 /// Answers what is scraped; nothing is ever dropped, because there is no relabelling yet.

@@ -4,3 +4,6 @@ mod door;
 mod api;
 mod write;
 mod rules;
+mod federate;
+mod read;
+mod admin;

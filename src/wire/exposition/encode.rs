@@ -97,7 +97,8 @@ fn write_series(write: &SeriesWrite, out: &mut String) {
     out.push('\n');
 }
 
-fn quoted(text: &str) -> String {
+/// Writes a text in quotes.
+pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }
 

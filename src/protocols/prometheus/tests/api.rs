@@ -81,9 +81,19 @@ async fn wrong_parameters_are_bad_data_that_names_them() {
         ("/api/v1/query_range?query=1&start=0&end=11001&step=1", "11,000 points"),
         ("/api/v1/series", "no match[]"),
         ("/api/v1/series?match[]=%7B%7D", "match[]"),
-        ("/api/v1/labels?match[]=up[5m]", "match[]"),
-        ("/api/v1/labels?start=2&end=1", "must not be before"),
-        ("/api/v1/metadata?limit=x", "limit"),
+        ("/api/v1/series?match[]=up[5m]", "invalid parameter \"match[]\""),
+        ("/api/v1/labels?match[]=up[5m]", "is not a series selector"),
+        ("/api/v1/labels?limit=x", "\"limit\": strconv.Atoi: parsing \"x\": invalid syntax"),
+        ("/api/v1/labels?limit=-1", "invalid parameter \"limit\": limit must be non-negative"),
+        (
+            "/api/v1/labels?start=soon",
+            "\"start\": invalid time value for 'start': cannot parse \"soon\" to a valid timestamp",
+        ),
+        ("/api/v1/query_exemplars?query=up&start=2&end=1", "end timestamp must not be before"),
+        ("/api/v1/metadata?limit=x", "limit must be a number"),
+        ("/api/v1/metadata?limit_per_metric=x", "limit_per_metric must be a number"),
+        ("/api/v1/status/tsdb?limit=0", "limit must be a positive number"),
+        ("/api/v1/status/tsdb?limit=10001", "limit must not exceed 10000"),
     ];
     for (path, reason) in cases {
         let answer = door.get(path).await;
@@ -121,6 +131,7 @@ async fn label_names_and_values_are_listed_matched_cut_and_unescaped() {
     assert_eq!(data("/api/v1/label/job/values?limit=0").await["data"], json!(["a", "b"]));
     assert_eq!(data("/api/v1/label/U__http_2e_status/values").await["data"], json!(["x"]));
     assert_eq!(data("/api/v1/label/nothing/values").await["data"], json!([]));
+    assert_eq!(data("/api/v1/labels?start=2&end=1").await["data"], json!([]));
 }
 
 #[tokio::test]
@@ -134,6 +145,14 @@ async fn series_and_metadata_are_listed() {
     let about = door.get("/api/v1/metadata?metric=up").await.json();
     assert_eq!(about["data"], json!({"up": [{"type": "gauge", "unit": "", "help": "h"}]}));
     assert_eq!(door.get("/api/v1/metadata?metric=no").await.json()["data"], json!({}));
+    let names = async |rest: &str| {
+        let answer = door.get(&format!("/api/v1/metadata?{rest}")).await.json();
+        answer["data"].as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(names("limit=1").await, ["temp"]);
+    assert_eq!(names("limit=0").await, Vec::<String>::new());
+    let unbounded = door.get("/api/v1/metadata?limit_per_metric=0&metric=up").await.json();
+    assert_eq!(unbounded["data"], about["data"]);
     assert_eq!(door.get("/api/v1/query_exemplars?query=up").await.json()["data"], json!([]));
 }
 
@@ -168,6 +187,8 @@ async fn status_pages_tell_targets_config_flags_and_series() {
     let tsdb = door.get("/api/v1/status/tsdb?limit=1").await.json();
     assert_eq!(tsdb["data"]["headStats"]["numSeries"], 3);
     assert_eq!(tsdb["data"]["seriesCountByMetricName"], json!([{"name": "up", "value": 2}]));
+    let replay = door.get("/api/v1/status/walreplay").await.json();
+    assert_eq!(replay["data"], json!({"min": 0, "max": 0, "current": 0}));
 }
 
 #[tokio::test]

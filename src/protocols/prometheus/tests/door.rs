@@ -39,6 +39,7 @@ pub(super) struct Answered {
     pub(super) status: u16,
     pub(super) content_type: String,
     pub(super) text: String,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Answered {
@@ -66,7 +67,12 @@ impl Door {
             clock,
             readiness: readiness.clone(),
             exposition: Arc::new(OwnUp),
-            limits: PrometheusLimits { write_bytes: 1 << 20, form_bytes: 10_000 },
+            external_labels: Labels::from_pairs([("cluster", "eu"), ("job", "outer")]),
+            limits: PrometheusLimits {
+                write_bytes: 1 << 20,
+                read_bytes: 1 << 20,
+                form_bytes: 10_000,
+            },
         };
         Door { routes: routes(state).layer(Extension(caller)), memory, readiness }
     }
@@ -80,7 +86,8 @@ impl Door {
         Answered {
             status: parts.status.as_u16(),
             content_type: content_type.map_or("", |value| value.to_str().unwrap()).to_owned(),
-            text: String::from_utf8(bytes.to_vec()).unwrap(),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes: bytes.to_vec(),
         }
     }
 
@@ -97,6 +104,11 @@ impl Door {
             .header("content-type", "application/x-www-form-urlencoded")
             .body(Body::from(form.to_owned()));
         self.send(request.unwrap()).await
+    }
+
+    /// Writes series as they are.
+    pub(super) async fn write(&self, series: SeriesWrite) {
+        self.memory.store(MetricBatch { series: vec![series], metadata: Vec::new() }).await;
     }
 
     /// Stores samples of one series at times relative to now, in seconds.
