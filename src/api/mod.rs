@@ -11,6 +11,7 @@ mod params;
 mod filters;
 mod logs;
 mod metrics;
+mod storage;
 mod admin;
 
 use axum::Router;
@@ -54,6 +55,8 @@ pub fn routes(state: ApiState) -> Router {
         .route("/api/x/logs/context", get(logs::search::context))
         .route("/api/x/logs/tail", get(logs::tail::tail))
         .route("/api/x/metrics/scoped", get(metrics::scoped))
+        .route("/api/x/storage", get(storage::storage))
+        .route("/api/x/cardinality", get(storage::cardinality))
         .route("/api/x/admin/flush", post(admin::flush))
         .route("/api/x/admin/seal", post(admin::seal))
         .with_state(state)

@@ -14,8 +14,11 @@ use crate::access::{Caller, Scope, Scopes};
 use crate::api::{ApiState, routes};
 use crate::base::clock::ManualClock;
 use crate::base::shutdown::{Phase, Readiness};
+use crate::model::batch::{MetricBatch, SeriesWrite};
+use crate::model::labels::Labels;
 use crate::model::log::{LogRecord, Severity};
 use crate::model::resource::{AttrValue, Resource};
+use crate::model::sample::Sample;
 use crate::model::time::TimestampNs;
 use crate::service::NoTargets;
 use crate::service::in_memory::InMemory;
@@ -63,6 +66,12 @@ impl Door {
         let (status, body) = self.get(&format!("/api/x/logs/{path}?{range}&{rest}")).await;
         assert_eq!(status, 200, "{body}");
         body
+    }
+
+    async fn series(&self, labels: &[(&str, &str)]) {
+        let labels = Labels::from_pairs(labels.iter().copied());
+        let series = vec![SeriesWrite::sample(labels, Sample::new(NOON_MS, 1.0))];
+        self.memory.store(MetricBatch { series, metadata: Vec::new() }).await;
     }
 
     async fn three_records(&self) {
@@ -185,6 +194,42 @@ async fn stores_are_flushed_and_sealed_on_order_of_an_admin() {
     let reader = Door::of(Caller::new("grafana", Scopes::of(&[Scope::Read])));
     assert_eq!(reader.post("/api/x/admin/flush").await.0, 403);
     assert_eq!(reader.post("/api/x/admin/seal").await.0, 403);
+}
+
+#[tokio::test]
+async fn storage_tells_what_is_kept_by_signal_and_in_memory() {
+    let door = Door::open();
+    door.series(&[("__name__", "up"), ("job", "a")]).await;
+    let (status, kept) = door.get("/api/x/storage").await;
+    assert_eq!(status, 200, "{kept}");
+    let signals: Vec<_> =
+        kept["signals"].as_array().unwrap().iter().map(|one| &one["signal"]).collect();
+    assert_eq!(signals, ["metrics", "logs", "traces"]);
+    assert_eq!(kept["signals"][1]["retention"], "2w");
+    let nothing = serde_json::json!({"count": 0, "places": []});
+    assert_eq!(kept["signals"][0]["damage"], nothing);
+    assert_eq!((&kept["head"]["series"], &kept["head"]["max_ms"]), (&1.into(), &NOON_MS.into()));
+    assert_eq!(kept["memory"]["anonymous_bytes"], 64 << 20);
+}
+
+#[tokio::test]
+async fn cardinality_names_the_largest_and_who_sends_them() {
+    let door = Door::open();
+    for (metric, job) in [("up", "a"), ("up", "b"), ("temp", "b"), ("load", "b")] {
+        door.series(&[("__name__", metric), ("job", job)]).await;
+    }
+    let (_, all) = door.get("/api/x/cardinality?limit=1").await;
+    assert_eq!((&all["series"], &all["max_active_series"]), (&4.into(), &1_000_000.into()));
+    assert_eq!(all["by_metric"], serde_json::json!([{"name": "up", "count": 2}]));
+    assert_eq!(all["by_job"], serde_json::json!([{"name": "b", "count": 3}]));
+    assert_eq!(all["by_pair"], serde_json::json!([{"name": "job=b", "count": 3}]));
+    let (_, some) = door.get("/api/x/cardinality?match[]=up&match[]=load").await;
+    assert_eq!((&some["series"], &some["by_job"][0]["count"]), (&3.into(), &2.into()));
+    let (status, wrong) = door.get("/api/x/cardinality?match[]=%7B").await;
+    assert_eq!((status, &wrong["kind"]), (400, &"invalid_input".into()));
+    let writer = Door::of(Caller::new("agent", Scopes::of(&[Scope::Ingest])));
+    assert_eq!(writer.get("/api/x/storage").await.0, 403);
+    assert_eq!(writer.get("/api/x/cardinality").await.0, 403);
 }
 
 /// Waits for the next event of a stream and returns it as it is written.

@@ -14,6 +14,7 @@ use crate::app::endpoint::Endpoint;
 use crate::app::listeners::{self, Bound};
 use crate::app::memory;
 use crate::app::own_routes::ReloadRequest;
+use crate::app::process::ThisProcess;
 use crate::app::rules;
 use crate::app::stores::OpenStores;
 use crate::app::targets::ScrapedTargets;
@@ -243,6 +244,9 @@ fn services(
         retention: format!("{kept} or {}", config.budget.disk),
         memory_budget: config.budget.memory.0,
         working_directory: directory.display().to_string(),
+        kept: [config.retention.metrics, config.retention.logs, config.retention.traces],
+        disk_budget: config.budget.disk.0,
+        max_active_series: config.metrics.max_active_series,
     };
     Services::new(ServiceParts {
         metrics: Arc::clone(&stores.metrics),
@@ -252,6 +256,10 @@ fn services(
         clock,
         facts,
         targets: Arc::new(ScrapedTargets(scraper.clone())),
+        process: Arc::new(ThisProcess {
+            stores: stores.clone(),
+            data_dir: config.data_dir.clone(),
+        }),
         rules: Arc::new(ruler.clone()),
         alerting: alerting.clone(),
         snapshots: (config.storage == StorageKind::Disk).then(|| config.data_dir.join("snapshots")),

@@ -65,7 +65,7 @@ fn refuses(refusing: bool, share: u64) -> bool {
 }
 
 /// The process's anonymous resident memory.
-fn anonymous_bytes() -> Option<u64> {
+pub(crate) fn anonymous_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
     let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;

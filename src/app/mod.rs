@@ -10,6 +10,7 @@ mod endpoint;
 mod stores;
 mod upkeep;
 mod memory;
+mod process;
 mod targets;
 mod alerting;
 mod rules;

@@ -22,6 +22,7 @@ pub mod reject;
 pub mod receipt;
 pub mod cut;
 pub mod series;
+pub mod store;
 pub mod answer;
 pub mod log_filter;
 pub mod log_query;

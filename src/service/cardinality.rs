@@ -5,6 +5,9 @@ use std::collections::{HashMap, HashSet};
 use crate::model::cut::Cut;
 use crate::model::labels::{Labels, METRIC_NAME};
 
+/// The label that names who sends a series.
+const JOB: &str = "job";
+
 /// Counts of series and label values, the largest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cardinality {
@@ -20,6 +23,8 @@ pub struct Cardinality {
     pub bytes_by_label: Vec<(String, u64)>,
     /// Series of each pair `name=value`.
     pub series_by_pair: Vec<(String, u64)>,
+    /// Series of each job: who sends them.
+    pub series_by_job: Vec<(String, u64)>,
     /// Whether there were more series than were looked at.
     pub truncated: bool,
 }
@@ -28,12 +33,16 @@ impl Cardinality {
     /// Counts `series` and keeps the `top` largest of each list.
     pub fn of(series: &Cut<Labels>, top: usize) -> Self {
         let mut by_metric: HashMap<&str, u64> = HashMap::new();
+        let mut by_job: HashMap<&str, u64> = HashMap::new();
         let mut by_pair: HashMap<(&str, &str), u64> = HashMap::new();
         let mut values: HashMap<&str, HashSet<&str>> = HashMap::new();
         for labels in &series.items {
             for (name, value) in labels.iter() {
                 if name == METRIC_NAME {
                     *by_metric.entry(value).or_default() += 1;
+                }
+                if name == JOB {
+                    *by_job.entry(value).or_default() += 1;
                 }
                 *by_pair.entry((name, value)).or_default() += 1;
                 values.entry(name).or_default().insert(value);
@@ -53,6 +62,10 @@ impl Cardinality {
             ),
             series_by_metric: largest(
                 by_metric.into_iter().map(|(name, count)| (name.to_owned(), count)),
+                top,
+            ),
+            series_by_job: largest(
+                by_job.into_iter().map(|(name, count)| (name.to_owned(), count)),
                 top,
             ),
             series_by_pair: largest(
@@ -92,6 +105,7 @@ mod tests {
         assert_eq!(report.series_by_metric, own(&[("up", 2), ("down", 1)]));
         assert_eq!(report.values_by_label, own(&[("__name__", 2), ("job", 2)]));
         assert_eq!(report.bytes_by_label, own(&[("__name__", 6), ("job", 4)]));
+        assert_eq!(report.series_by_job, own(&[("a", 2), ("bcd", 1)]));
         assert_eq!(report.series_by_pair, own(&[("__name__=up", 2), ("job=a", 2)]));
     }
 }

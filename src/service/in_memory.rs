@@ -18,7 +18,7 @@ use crate::service::rules::{
     ActiveAlert, AlertState, GroupStatus, RuleHealth, RuleKind, RuleSource, RuleStatus,
 };
 use crate::service::services::{ServiceParts, Services};
-use crate::service::status::{ApplianceFacts, TargetSource};
+use crate::service::status::{ApplianceFacts, ProcessSource, TargetSource};
 use crate::storage::log_store::LogStore;
 use crate::storage::memory::log::MemoryLogStore;
 use crate::storage::memory::metric::MemoryMetricStore;
@@ -69,6 +69,7 @@ impl InMemory {
             facts: facts(TimestampMs(clock.now_ms())),
             clock: Arc::clone(&clock),
             targets,
+            process: Arc::new(NoLog),
             rules: Arc::new(OneGroup),
             alerting: Alerting::in_memory(AlertingConfig::default(), Arc::clone(&clock)),
             snapshots: None,
@@ -108,6 +109,26 @@ fn facts(started: TimestampMs) -> ApplianceFacts {
         retention: "30d".to_owned(),
         memory_budget: 1 << 30,
         working_directory: "/srv".to_owned(),
+        kept: [30, 14, 7].map(|days| Duration::from_secs(days * 86_400)),
+        disk_budget: 10 << 30,
+        max_active_series: 1_000_000,
+    }
+}
+
+/// A process without a log and of a known size.
+struct NoLog;
+
+impl ProcessSource for NoLog {
+    fn log_bytes(&self) -> u64 {
+        0
+    }
+
+    fn data_bytes(&self) -> u64 {
+        0
+    }
+
+    fn anonymous_bytes(&self) -> Option<u64> {
+        Some(64 << 20)
     }
 }
 

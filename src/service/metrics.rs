@@ -179,7 +179,7 @@ impl MetricsService {
             // A store wants to be told something that not every series fulfils.
             matchers.push(Matcher::new(MatchOp::NotEqual, METRIC_NAME, "")?);
         }
-        let hints = SelectHints { step_ms, range_ms, function, ..SelectHints::default() };
+        let hints = SelectHints { step_ms, range_ms, function };
         let max_samples = Some(self.max_samples());
         let query = SelectQuery { matchers, range, hints, max_samples };
         let store = Arc::clone(&self.store);

@@ -38,7 +38,10 @@ pub use rules::{
     RuleQuery, RuleSource, RuleStatus, RulesService,
 };
 pub use services::{ServiceParts, Services};
-pub use status::{ApplianceFacts, NoTargets, StatusService, Target, TargetHealth, TargetSource};
+pub use status::{
+    ApplianceFacts, NoTargets, ProcessSource, StatusService, StorageReport, StoreReport, Target,
+    TargetHealth, TargetSource,
+};
 pub use threshold::Threshold;
 pub use traces::TracesService;
 pub use upkeep::{StoreUpkeep, UpkeepService};

@@ -12,9 +12,9 @@ use crate::service::limits::QueryLimits;
 use crate::service::logs::LogsService;
 use crate::service::metrics::MetricsService;
 use crate::service::rules::{RuleSource, RulesService};
-use crate::service::status::{ApplianceFacts, StatusService, TargetSource};
+use crate::service::status::{ApplianceFacts, ProcessSource, StatusService, TargetSource};
 use crate::service::traces::TracesService;
-use crate::service::upkeep::UpkeepService;
+use crate::service::upkeep::{Snapshots, UpkeepService};
 use crate::storage::lifecycle::Lifecycle;
 use crate::storage::log_store::LogStore;
 use crate::storage::metric_store::MetricStore;
@@ -55,6 +55,8 @@ pub struct ServiceParts {
     pub facts: ApplianceFacts,
     /// What is scraped.
     pub targets: Arc<dyn TargetSource>,
+    /// Numbers that only the process knows.
+    pub process: Arc<dyn ProcessSource>,
     /// What is evaluated.
     pub rules: Arc<dyn RuleSource>,
     /// Who is told of alerts.
@@ -69,7 +71,7 @@ impl Services {
     /// Joins the use cases with their stores. The global meter must be installed before.
     pub fn new(parts: ServiceParts) -> Self {
         let ServiceParts { metrics, logs, traces, limits, clock, facts, .. } = parts;
-        let ServiceParts { targets, rules, alerting, snapshots, tasks, .. } = parts;
+        let ServiceParts { targets, process, rules, alerting, snapshots, tasks, .. } = parts;
         let desk = Desk::new(limits, clock);
         let lifecycles = [
             ("metrics", Arc::clone(&metrics) as Arc<dyn Lifecycle>),
@@ -77,13 +79,23 @@ impl Services {
             ("traces", Arc::clone(&traces) as Arc<dyn Lifecycle>),
         ];
         let kept = Arc::clone(&metrics);
+        let snapshots = snapshots.map(|directory| Snapshots {
+            directory,
+            process: Arc::clone(&process),
+            disk_budget: facts.disk_budget,
+        });
         Services {
             metrics: MetricsService::new(Arc::clone(&metrics), desk.clone()),
             logs: LogsService::new(logs, desk.clone()),
             traces: TracesService::new(traces, desk.clone()),
             rules: RulesService::new(rules, desk.clone()),
             alerts: AlertsService::new(alerting, desk.clone()),
-            status: StatusService::new(metrics, facts, targets, desk.clone()),
+            status: StatusService::new(
+                (metrics, lifecycles.clone()),
+                facts,
+                (targets, process),
+                desk.clone(),
+            ),
             upkeep: UpkeepService::new(lifecycles, kept, snapshots, tasks, desk),
         }
     }

@@ -6,10 +6,13 @@ use std::time::Duration;
 use crate::access::Caller;
 use crate::base::error::Result;
 use crate::model::labels::Labels;
+use crate::model::matcher::Matcher;
 use crate::model::series::{LabelQuery, MetricStats};
+use crate::model::store::StoreFacts;
 use crate::model::time::{TimeRange, TimestampMs};
 use crate::service::cardinality::Cardinality;
 use crate::service::desk::Desk;
+use crate::service::upkeep::Lifecycles;
 use crate::storage::metric_store::MetricStore;
 
 /// What the appliance knows of itself from its start on.
@@ -31,6 +34,12 @@ pub struct ApplianceFacts {
     pub memory_budget: u64,
     /// The working directory.
     pub working_directory: String,
+    /// How long metrics, logs and traces are kept.
+    pub kept: [Duration; 3],
+    /// Bytes that everything may allocate on disk.
+    pub disk_budget: u64,
+    /// New series are refused while memory holds this many.
+    pub max_active_series: u64,
 }
 
 /// Whether a target's last scrape succeeded.
@@ -75,6 +84,44 @@ pub trait TargetSource: Send + Sync {
     fn targets(&self) -> Vec<Target>;
 }
 
+/// Numbers that only the process knows; `app` joins it to the log and the system.
+pub trait ProcessSource: Send + Sync {
+    /// Returns the allocated bytes of the log below the stores.
+    fn log_bytes(&self) -> u64;
+
+    /// Returns what the data directory has allocated, snapshots and the log among it.
+    fn data_bytes(&self) -> u64;
+
+    /// Returns the anonymous memory in bytes, where the system tells it.
+    fn anonymous_bytes(&self) -> Option<u64>;
+}
+
+/// What one store keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreReport {
+    /// `metrics`, `logs` or `traces`.
+    pub signal: &'static str,
+    /// Allocated bytes on disk.
+    pub disk_bytes: u64,
+    /// How long data is kept.
+    pub kept: Duration,
+    /// Its partitions and what is damaged.
+    pub facts: StoreFacts,
+}
+
+/// What is kept, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageReport {
+    /// The stores of all signals.
+    pub stores: Vec<StoreReport>,
+    /// Allocated bytes of the log below them.
+    pub log_bytes: u64,
+    /// Anonymous memory of the process in bytes; `None` where the system does not tell.
+    pub anonymous_bytes: Option<u64>,
+    /// What the metric store has in memory.
+    pub head: MetricStats,
+}
+
 /// A source without targets.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoTargets;
@@ -89,19 +136,21 @@ impl TargetSource for NoTargets {
 #[derive(Clone)]
 pub struct StatusService {
     metrics: Arc<dyn MetricStore>,
+    stores: Lifecycles,
     facts: Arc<ApplianceFacts>,
     targets: Arc<dyn TargetSource>,
+    process: Arc<dyn ProcessSource>,
     desk: Desk,
 }
 
 impl StatusService {
     pub(crate) fn new(
-        metrics: Arc<dyn MetricStore>,
+        (metrics, stores): (Arc<dyn MetricStore>, Lifecycles),
         facts: ApplianceFacts,
-        targets: Arc<dyn TargetSource>,
+        (targets, process): (Arc<dyn TargetSource>, Arc<dyn ProcessSource>),
         desk: Desk,
     ) -> Self {
-        StatusService { metrics, facts: Arc::new(facts), targets, desk }
+        StatusService { metrics, stores, facts: Arc::new(facts), targets, process, desk }
     }
 
     /// Returns what the appliance knows of itself.
@@ -130,13 +179,44 @@ impl StatusService {
         self.desk.read(caller, "status.metric_stats", async move { Ok(metrics.stats()) }).await
     }
 
+    /// Returns what every store has on disk and the metric store in memory.
+    pub async fn storage(&self, caller: &Caller) -> Result<StorageReport> {
+        let (stores, process) = (self.stores.clone(), Arc::clone(&self.process));
+        let (metrics, facts) = (Arc::clone(&self.metrics), Arc::clone(&self.facts));
+        let report = async move {
+            let stores = stores.iter().zip(facts.kept).map(|((signal, store), kept)| StoreReport {
+                signal,
+                disk_bytes: store.disk_bytes(),
+                kept,
+                facts: store.facts(),
+            });
+            Ok(StorageReport {
+                stores: stores.collect(),
+                log_bytes: process.log_bytes(),
+                anonymous_bytes: process.anonymous_bytes(),
+                head: metrics.stats(),
+            })
+        };
+        self.desk.read(caller, "status.storage", report).await
+    }
+
     /// Returns which names and labels the series of the last hours consist of, the `top` largest
     /// each. A very large store is judged by a part of its series, and the answer says so.
     pub async fn cardinality(&self, caller: &Caller, top: usize) -> Result<Cardinality> {
+        self.cardinality_of(caller, Vec::new(), top).await
+    }
+
+    /// Does what [`StatusService::cardinality`] does for the series that fulfil one whole set.
+    pub async fn cardinality_of(
+        &self,
+        caller: &Caller,
+        match_sets: Vec<Vec<Matcher>>,
+        top: usize,
+    ) -> Result<Cardinality> {
         const RECENT_MS: i64 = 2 * 3_600_000;
         let now = self.desk.now();
         let query = LabelQuery {
-            match_sets: Vec::new(),
+            match_sets,
             range: TimeRange::new(TimestampMs(now.0 - RECENT_MS), TimestampMs(i64::MAX)),
             limit: Some(self.desk.limits().reported_series),
         };

@@ -11,12 +11,14 @@ use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use crate::access::{Caller, Scope};
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::size::ByteSize;
 use crate::base::task::TaskGroup;
 use crate::model::matcher::Matcher;
 use crate::model::series::Deleted;
 use crate::model::time::{Day, TimeRange, TimestampMs};
 use crate::service::desk::Desk;
+use crate::service::status::ProcessSource;
 use crate::storage::lifecycle::Lifecycle;
 use crate::storage::metric_store::MetricStore;
 
@@ -33,21 +35,51 @@ pub struct StoreUpkeep {
     pub disk_bytes: u64,
 }
 
+/// The stores of all signals by their names.
+pub(crate) type Lifecycles = [(&'static str, Arc<dyn Lifecycle>); 3];
+
 /// Orders upkeep of the stores. Cloning is cheap.
 #[derive(Clone)]
 pub struct UpkeepService {
-    stores: [(&'static str, Arc<dyn Lifecycle>); 3],
+    stores: Lifecycles,
     metrics: Arc<dyn MetricStore>,
-    snapshots: Option<PathBuf>,
+    snapshots: Option<Snapshots>,
     tasks: TaskGroup,
     desk: Desk,
 }
 
+/// Where copies are put and how much room there is.
+#[derive(Clone)]
+pub(crate) struct Snapshots {
+    /// The directory above all copies.
+    pub(crate) directory: PathBuf,
+    /// Tells what the data directory has allocated.
+    pub(crate) process: Arc<dyn ProcessSource>,
+    /// What it may allocate.
+    pub(crate) disk_budget: u64,
+}
+
+impl Snapshots {
+    /// Checks that so many bytes more fit into the budget.
+    fn check_room(&self, bytes: u64) -> Result<()> {
+        let used = self.process.data_bytes();
+        if used.saturating_add(bytes) <= self.disk_budget {
+            return Ok(());
+        }
+        let (bytes, budget) = (ByteSize(bytes), ByteSize(self.disk_budget));
+        let text = format!(
+            "a copy of {bytes} does not fit into budget.disk ({budget}) any more; remove old ones below {}",
+            self.directory.display()
+        );
+        Err(Error::new(ErrorKind::Unavailable, text))
+    }
+}
+
 impl UpkeepService {
     pub(crate) fn new(
-        stores: [(&'static str, Arc<dyn Lifecycle>); 3],
+        stores: Lifecycles,
         metrics: Arc<dyn MetricStore>,
-        snapshots: Option<PathBuf>,
+        snapshots: Option<Snapshots>,
         tasks: TaskGroup,
         desk: Desk,
     ) -> Self {
@@ -139,7 +171,8 @@ impl UpkeepService {
     /// snapshots and returns the directory's name. The copy is a data directory of its own.
     ///
     /// # Errors
-    /// Permission (`admin`), `Unsupported` for a store without files, and those of the store.
+    /// Permission (`admin`), `Unsupported` for a store without files, `Unavailable` when the copy
+    /// would not fit into `budget.disk`, and those of the store.
     pub async fn snapshot(&self, caller: &Caller) -> Result<String> {
         let (metrics, snapshots) = (Arc::clone(&self.metrics), self.snapshots.clone());
         let name = snapshot_name(self.desk.now(), rand::random());
@@ -148,7 +181,8 @@ impl UpkeepService {
                 let text = "nothing is on disk here, so there is nothing to copy";
                 return Err(Error::unsupported(text));
             };
-            let directory = snapshots.join(&name);
+            snapshots.check_room(metrics.disk_bytes())?;
+            let directory = snapshots.directory.join(&name);
             tokio::fs::create_dir_all(&directory).await?;
             let copied = metrics.snapshot(&directory.join("metrics")).await;
             if copied.is_err() {
@@ -208,7 +242,6 @@ mod tests {
     use super::*;
     use crate::access::Scopes;
     use crate::base::clock::ManualClock;
-    use crate::base::error::ErrorKind;
     use crate::service::NoTargets;
     use crate::service::in_memory::InMemory;
 
@@ -253,6 +286,28 @@ mod tests {
     fn snapshots_are_named_by_their_time() {
         let name = snapshot_name(TimestampMs(NOON_MS + 61_000), 0x1_fe);
         assert_eq!(name, "20261123T120101Z-ff");
+    }
+
+    #[test]
+    fn a_copy_that_would_pass_the_disk_budget_is_refused() {
+        struct Used;
+        impl ProcessSource for Used {
+            fn log_bytes(&self) -> u64 {
+                0
+            }
+            fn data_bytes(&self) -> u64 {
+                70
+            }
+            fn anonymous_bytes(&self) -> Option<u64> {
+                None
+            }
+        }
+        let (directory, process) = (PathBuf::from("data/snapshots"), Arc::new(Used));
+        let snapshots = Snapshots { directory, process, disk_budget: 100 };
+        assert_eq!(snapshots.check_room(30), Ok(()));
+        let error = snapshots.check_room(31).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.message().contains("data/snapshots"), "{error}");
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use std::path::Path;
 use async_trait::async_trait;
 
 use crate::base::error::{Error, Result};
+use crate::model::store::StoreFacts;
 use crate::model::time::Day;
 
 /// How long data is kept; both limits hold, the stricter one wins. The live partition stays.
@@ -58,6 +59,11 @@ pub trait Lifecycle: Send + Sync {
     async fn snapshot(&self, to: &Path) -> Result<()> {
         let _ = to;
         Err(Error::unsupported("this store keeps nothing on disk that could be copied"))
+    }
+
+    /// Returns what is on disk by partition, and what is damaged there. Reads directories.
+    fn facts(&self) -> StoreFacts {
+        StoreFacts::default()
     }
 
     /// Returns the allocated bytes on disk (`st_blocks`), 0 for memory stores.

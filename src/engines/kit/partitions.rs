@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::base::error::{Error, Result};
+use crate::model::store::{DamageFacts, PartitionFacts, PartitionState, StoreFacts};
 use crate::model::time::Day;
 use crate::storage::lifecycle::{Dropped, RetentionLimits};
 
@@ -73,6 +74,19 @@ pub fn expired(partitions: &[Partition], limits: RetentionLimits, live: Day) -> 
         gone.push(partition.clone());
     }
     gone
+}
+
+/// Returns partitions as a store shows them that knows no more of them than their size.
+pub fn facts(partitions: &[Partition]) -> StoreFacts {
+    let shown = partitions.iter().map(|partition| PartitionFacts {
+        day: partition.day,
+        bytes: partition.bytes,
+        state: PartitionState::Live,
+        series: None,
+        points: None,
+        times: None,
+    });
+    StoreFacts { partitions: shown.collect(), damage: DamageFacts::default() }
 }
 
 /// Unlinks partitions, all that can be unlinked.

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::engines::kit::EngineContext;
 use crate::engines::kit::log::{Log, Signal};
+use crate::engines::kit::partitions;
 use crate::engines::kit::writer::{self, Writer};
 use crate::engines::logs::apply::{MAX_OPS, Shared};
 use crate::engines::logs::files::{self, Files};
@@ -21,6 +22,7 @@ use crate::model::log_filter::LogField;
 use crate::model::log_query::{
     FieldType, IndexSummary, LogHit, LogPage, LogReceipt, LogSearch, LogSelect,
 };
+use crate::model::store::StoreFacts;
 use crate::model::time::{TimeRange, TimestampNs};
 use crate::storage::lifecycle::{Dropped, Lifecycle, RetentionLimits};
 use crate::storage::log_eval::CompiledFilter;
@@ -236,6 +238,10 @@ impl Lifecycle for LogEngine {
         let shared = Arc::clone(&self.shared);
         let task = tokio::task::spawn_blocking(move || files.enforce_retention(&shared, limits));
         task.await.map_err(|error| Error::internal(format!("log retention: {error}")))?
+    }
+
+    fn facts(&self) -> StoreFacts {
+        partitions::facts(&partitions::list(&self.dir, "").unwrap_or_default())
     }
 
     fn disk_bytes(&self) -> u64 {

@@ -7,12 +7,16 @@ use opentelemetry::metrics::Counter;
 use parking_lot::Mutex;
 
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::model::store::DamageFacts;
 use crate::model::time::Day;
 use crate::telemetry::instruments;
 use crate::telemetry::names;
 
 /// The most damaged rows that are remembered by place; later ones are counted each time.
 const MAX_REMEMBERED: usize = 10_000;
+
+/// Stands for a table where a whole file is damaged.
+const WHOLE_FILE: &str = "file";
 
 /// A damaged row: day, table and key.
 type Place = (Day, &'static str, Vec<u8>);
@@ -41,7 +45,18 @@ impl Quarantine {
 
     /// Counts a file that was put aside as a whole.
     pub(super) fn meet_file(&self, day: Day, error: &Error) {
-        self.meet((day, "file", Vec::new()), error);
+        self.meet((day, WHOLE_FILE, Vec::new()), error);
+    }
+
+    /// Returns how many damaged rows were met and where the first `most` of them lie.
+    pub(super) fn facts(&self, most: usize) -> DamageFacts {
+        let known = self.known.lock();
+        let rows = || known.iter().filter(|(_, table, _)| *table != WHOLE_FILE);
+        let name = |(day, table, key): &Place| {
+            let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{day} {table} {key}")
+        };
+        DamageFacts { count: rows().count() as u64, places: rows().take(most).map(name).collect() }
     }
 
     /// Returns how many damaged rows were met.

@@ -14,6 +14,7 @@ use crate::engines::kit::log::{Log, Lsn, Signal};
 use crate::engines::kit::writer::{self, Writer};
 use crate::engines::metrics::apply::{Families, Shared, Write};
 use crate::engines::metrics::damage::Quarantine;
+use crate::engines::metrics::facts;
 use crate::engines::metrics::files::Files;
 use crate::engines::metrics::flush::{DayPlan, Progress, plan, write_day};
 use crate::engines::metrics::head::Head;
@@ -26,6 +27,7 @@ use crate::model::labels::Labels;
 use crate::model::matcher::Matcher;
 use crate::model::receipt::Receipt;
 use crate::model::series::{Deleted, LabelQuery, MetricStats, SeriesExemplars};
+use crate::model::store::StoreFacts;
 use crate::model::time::{Day, TimeRange, TimestampMs};
 use crate::storage::lifecycle::{Dropped, Lifecycle, RetentionLimits};
 use crate::storage::metric_store::{MetricStore, SelectQuery, SeriesCursor};
@@ -297,6 +299,10 @@ impl Lifecycle for Engine {
         self.check_open()?;
         let _one = self.upkeep.lock().await;
         self.files.enforce_retention(&self.shared, limits)
+    }
+
+    fn facts(&self) -> StoreFacts {
+        facts::of(&self.shared.places.read().clone(), &self.files, &self.shared.quarantine)
     }
 
     fn disk_bytes(&self) -> u64 {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::engines::kit::container::Container;
-use crate::engines::kit::partitions;
+use crate::engines::kit::partitions::{self, Partition};
 use crate::engines::metrics::apply::Shared;
 use crate::engines::metrics::damage::Quarantine;
 use crate::engines::metrics::day::DayFile;
@@ -13,6 +13,9 @@ use crate::model::time::Day;
 use crate::storage::lifecycle::{Dropped, RetentionLimits};
 
 const SUFFIX: &str = ".redb";
+
+/// What follows the name of a file that is damaged as a whole.
+const ASIDE: &str = ".damaged";
 
 /// Page cache of a file that is written to.
 const LIVE_CACHE_BYTES: usize = 8 << 20;
@@ -86,8 +89,21 @@ impl Files {
 
     /// Returns the bytes that all files have allocated.
     pub(super) fn allocated(&self) -> u64 {
-        let found = partitions::list(&self.dir, SUFFIX).unwrap_or_default();
-        found.iter().map(|partition| partition.bytes).sum()
+        self.on_disk().iter().map(|partition| partition.bytes).sum()
+    }
+
+    /// Returns the files of days, oldest first; none when the directory cannot be read.
+    pub(super) fn on_disk(&self) -> Vec<Partition> {
+        partitions::list(&self.dir, SUFFIX).unwrap_or_default()
+    }
+
+    /// Returns the names of files that were put aside because they are damaged as a whole, sorted.
+    pub(super) fn put_aside(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(&self.dir) else { return Vec::new() };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let mut names: Vec<String> = names.filter(|name| name.ends_with(ASIDE)).collect();
+        names.sort();
+        names
     }
 
     fn path(&self, day: Day) -> PathBuf {
@@ -101,6 +117,6 @@ fn open_day(path: &Path, day: Day, cache_bytes: usize) -> Result<DayFile> {
 
 fn put_aside(path: &Path) -> Result<()> {
     let mut aside = path.as_os_str().to_owned();
-    aside.push(".damaged");
+    aside.push(ASIDE);
     std::fs::rename(path, aside).map_err(Error::from)
 }

@@ -64,6 +64,7 @@ mod merge;
 mod select;
 mod questions;
 mod damage;
+mod facts;
 pub(super) mod codec;
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,7 @@ use crate::engines::traces::hot::Hot;
 use crate::model::batch::SpanBatch;
 use crate::model::cut::Cut;
 use crate::model::receipt::Receipt;
+use crate::model::store::StoreFacts;
 use crate::model::time::{Day, TimeRange, TimestampMs, TimestampNs};
 use crate::model::trace::{Span, Trace, TraceId};
 use crate::model::trace_query::{Dependency, Operation, TraceSearch};
@@ -171,6 +172,10 @@ impl Lifecycle for TraceEngine {
         // Between two flushes: none may write into a file that is being unlinked.
         let shared = Arc::clone(&self.shared);
         self.writer.exclusive(move |_| shared.enforce(limits)).await?
+    }
+
+    fn facts(&self) -> StoreFacts {
+        partitions::facts(&partitions::list(&self.shared.dir, SUFFIX).unwrap_or_default())
     }
 
     fn disk_bytes(&self) -> u64 {

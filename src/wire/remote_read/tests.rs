@@ -83,8 +83,11 @@ fn at(ms: i64, histogram: Histogram) -> HistogramSample {
     HistogramSample { timestamp: TimestampMs(ms), histogram: Arc::new(histogram) }
 }
 
-/// Reads the points of a series' chunks, and how many each chunk has with its two bits.
-fn read_back(series: &SeriesData) -> (Vec<(i64, Histogram)>, Vec<(u8, usize)>) {
+/// Points in their order, and of each chunk its two bits with the number of its points.
+type ReadBack = (Vec<(i64, Histogram)>, Vec<(u8, usize)>);
+
+/// Reads the chunks of a series.
+fn read_back(series: &SeriesData) -> ReadBack {
     let (mut points, mut sizes) = (Vec::new(), Vec::new());
     for chunk in Chunks::of(series) {
         assert_eq!(chunk.encoding, 3);

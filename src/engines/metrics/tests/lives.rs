@@ -268,6 +268,27 @@ async fn a_file_that_is_no_container_is_put_aside() {
 }
 
 #[tokio::test]
+async fn the_engine_tells_its_days_and_what_is_damaged_in_them() {
+    let mut house = House::new();
+    for day in 0..2 {
+        let labels = Labels::from_pairs([("__name__", "told"), ("all", "yes")]);
+        let write = SeriesWrite::sample(labels, Sample::new(NOON + day * 24 * HOUR, 1.0));
+        house.engine.append(MetricBatch { series: vec![write], metadata: vec![] }).await.unwrap();
+    }
+    house.engine.flush().await.unwrap();
+    let path = house.dir.path().join("metrics/2026-11-20.redb");
+    house = house.reopen(|_| std::fs::write(&path, vec![7; 100_000]).unwrap()).await;
+    let facts = house.engine.facts();
+    let days: Vec<_> = facts.partitions.iter().map(|one| one.day.to_string()).collect();
+    assert_eq!(days, ["2026-11-23", "2026-11-24"]);
+    assert_eq!(facts.partitions[0].series, Some(1));
+    let noon = TimestampMs(NOON);
+    assert_eq!(facts.partitions[0].times, Some(TimeRange::new(noon, noon)));
+    assert!(facts.partitions.iter().all(|one| one.bytes > 0));
+    assert_eq!((facts.damage.count, &facts.damage.places[0][..]), (1, "2026-11-20.redb.damaged"));
+}
+
+#[tokio::test]
 async fn retention_by_bytes_unlinks_the_oldest_days_and_never_the_newest() {
     let house = House::new();
     for day in 0..4 {

@@ -1,0 +1,260 @@
+// Two Prometheis read from the appliance what a third one sent to it: by remote read, so that queries agree with
+// the appliance's own answers, and by federation. Debian's takes samples and text; the one that
+// BELVEDERE_PROMETHEUS names takes streamed chunks and protobuf, native histograms among them.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { eventually, getJson, startAppliance } from "./support/appliance.mjs";
+import { SERIES, startTarget } from "./support/exposition.mjs";
+
+const DEBIAN = "/usr/bin/prometheus";
+const CURRENT = process.env.BELVEDERE_PROMETHEUS;
+
+const QUERIES = [
+  '{job="shop"}',
+  'rate({__name__=~"shop_.+_total",job="shop"}[6s])',
+  'sum by (__name__) ({job="shop"})',
+  'histogram_quantile(0.9, sum by (le) (rate(shop_wait_seconds_bucket[8s])))',
+  'count_over_time(up{job="shop"}[7s])',
+];
+
+/** Label questions, right and wrong ones, as paths below the API. */
+const LABEL_QUESTIONS = [
+  "labels?match[]={job='shop'}",
+  "labels?match[]=up&match[]=shop_load",
+  "label/job/values?match[]=up",
+  "label/__name__/values?match[]={job='shop',__name__=~'shop_.*'}",
+  "label/le/values?match[]={job='shop'}",
+  "label/nothing/values",
+  "label/U__na_6d_e/values",
+  "series?match[]=up",
+  "series?match[]={job='shop',__name__=~'shop_l.*'}",
+  "series?match[]=nothing",
+  "labels?start=2&end=1",
+  "labels?start=1&end=2",
+  "label/job/values?limit=1&match[]=up",
+  "labels?limit=1&match[]=up",
+  "series",
+  "series?match[]={}",
+  "series?match[]=up[5m]",
+  "series?match[]=up{",
+  "series?match[]=up&limit=x",
+  "labels?match[]={}",
+  "labels?match[]=up{",
+  "labels?limit=x",
+  "labels?limit=-1",
+  "labels?start=soon",
+  "label/job/values?end=later",
+  "label/job/values?match[]={}",
+  "query?query=1&time=soon",
+  "query_range?query=1&start=soon&end=1&step=1",
+  "query_exemplars?query=up&start=2&end=1",
+  "query_exemplars?query=up&start=soon",
+  "metadata?limit=x",
+  "metadata?limit_per_metric=x",
+  "metadata?metric=nothing",
+  "metadata?limit=0",
+  "status/tsdb?limit=0",
+  "status/tsdb?limit=x",
+  "status/tsdb?limit=10001",
+];
+
+let appliance;
+let target;
+let at;
+const running = [];
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Starts a Prometheus with `config` and ends it after the tests. */
+async function startPrometheus(binary, config) {
+  const dir = await mkdtemp(join(tmpdir(), "belvedere-reader-"));
+  const port = await freePort();
+  await writeFile(join(dir, "prometheus.yml"), config);
+  const features = binary === DEBIAN ? ["--enable-feature=native-histograms"] : [];
+  const child = spawn(binary, [
+    `--config.file=${join(dir, "prometheus.yml")}`,
+    `--storage.tsdb.path=${join(dir, "data")}`,
+    `--web.listen-address=127.0.0.1:${port}`,
+    ...features,
+  ], { stdio: ["ignore", "ignore", "pipe"] });
+  let log = "";
+  child.stderr.on("data", (bytes) => (log = (log + bytes).slice(-20000)));
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const http = `http://127.0.0.1:${port}`;
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await ended;
+    await rm(dir, { recursive: true, force: true });
+  };
+  running.push(stop);
+  await eventually("Prometheus is ready", async () => (await fetch(`${http}/-/ready`)).ok).catch((error) => {
+    throw new Error(`${error.message}\n${log}`);
+  });
+  return http;
+}
+
+async function ask(base, path, parameters) {
+  return (await getJson(`${base}/api/v1/${path}?${new URLSearchParams(parameters)}`)).data;
+}
+
+const number = (text) => ({ "+Inf": Infinity, "-Inf": -Infinity })[text] ?? Number(text);
+
+/** Points by label set, without the label that only others see. */
+async function points(base, path, parameters) {
+  const { result } = await ask(base, path, parameters);
+  return new Map(result.map(({ metric, value, values, histogram, histograms }) => {
+    const labels = Object.entries(metric).filter(([name]) => name !== "cluster").sort();
+    const floats = (values ?? (value ? [value] : [])).map(([time, one]) => [time, number(one)]);
+    const natives = (histograms ?? (histogram ? [histogram] : [])).map(([time, { count, sum, buckets = [] }]) =>
+      [time, { count: number(count), sum: number(sum), buckets: buckets.map(([kind, ...rest]) => [kind, ...rest.map(number)]) }]);
+    return [JSON.stringify(labels), { floats, natives }];
+  }));
+}
+
+/** Versions add floats up in different orders. */
+function near(one, other) {
+  if (typeof one !== "number") return JSON.stringify(one) === JSON.stringify(other);
+  return Object.is(one, other) || Math.abs(one - other) <= 1e-9 * Math.max(Math.abs(one), Math.abs(other));
+}
+
+function assertSame(what, theirs, ours) {
+  assert.ok(ours.size > 0, `${what}: the appliance answers something`);
+  assert.deepEqual([...theirs.keys()].sort(), [...ours.keys()].sort(), `series of ${what}`);
+  for (const [labels, { floats, natives }] of ours) {
+    const found = theirs.get(labels);
+    assert.deepEqual(found.natives, natives, `${what} of ${labels}`);
+    assert.deepEqual(found.floats.map(([time]) => time), floats.map(([time]) => time), `${what} of ${labels}`);
+    floats.forEach(([, value], index) => assert.ok(near(found.floats[index][1], value), `${what} of ${labels}`));
+  }
+}
+
+before(async () => {
+  assert.ok(existsSync(DEBIAN), `not run: ${DEBIAN} is missing (Debian package prometheus)`);
+  appliance = await startAppliance("telemetry: {self: false}\nhost: {enabled: false}\nglobal: {external_labels: {cluster: eu}}\n");
+  target = await startTarget();
+  await startPrometheus(DEBIAN, `
+global: {scrape_interval: 1s}
+scrape_configs: [{job_name: shop, static_configs: [{targets: ['${target.target}']}]}]
+remote_write: [{url: '${appliance.http}/api/v1/write', send_native_histograms: true, queue_config: {batch_send_deadline: 200ms}}]
+`);
+  const newest = await eventually("twelve scrapes came", async () => {
+    const { result } = await ask(appliance.http, "query", { query: 'count_over_time(up{job="shop"}[1m])' });
+    return Number(result[0].value[1]) >= 12 && result[0].value[0];
+  }, 60);
+  // Between two scrapes, since versions differ in whether a range has its left end.
+  at = (Math.floor(newest) - 2.4995).toFixed(4);
+});
+
+after(async () => {
+  for (const stop of running) await stop();
+  await target?.stop();
+  await appliance?.stop();
+});
+
+async function readsTheSame(binary) {
+  const reader = await startPrometheus(binary, `
+remote_read: [{url: '${appliance.http}/api/v1/read', read_recent: true}]
+`);
+  for (const query of QUERIES) {
+    const instant = { query, time: at };
+    assertSame(query, await points(reader, "query", instant), await points(appliance.http, "query", instant));
+    const range = { query, start: (Number(at) - 4).toFixed(4), end: at, step: "1" };
+    assertSame(query, await points(reader, "query_range", range), await points(appliance.http, "query_range", range));
+  }
+  const { result } = await ask(reader, "query", { query: 'up{job="shop",cluster="eu"}', time: at });
+  assert.equal(result.length, 1, "the appliance's external label is on what it answers, and can be asked for");
+  const values = await ask(reader, "label/__name__/values", { "match[]": '{job="shop"}' });
+  assert.deepEqual(values, [], "label questions are not part of remote read");
+}
+
+async function federates(binary) {
+  const current = binary !== DEBIAN;
+  const reader = await startPrometheus(binary, `
+global: {scrape_interval: 1s}
+scrape_configs:
+  - job_name: federate
+    metrics_path: /federate
+    honor_labels: true
+    params: {'match[]': ['{job="shop"}']}
+    static_configs: [{targets: ['${appliance.http.replace("http://", "")}']}]
+${current ? "    scrape_native_histograms: true" : ""}
+`);
+  const time = await eventually("three rounds of federation", async () => {
+    const { result } = await ask(reader, "query", { query: 'count_over_time(up{job="shop"}[1m])' });
+    return Number(result[0].value[1]) >= 3 && result[0].value[0];
+  }, 60);
+  const query = '{job="shop",__name__!~"scrape_.*"}[30s]';
+  const theirs = await points(reader, "query", { query, time });
+  const ours = await points(appliance.http, "query", { query, time: time + 5 });
+  const natives = [...theirs.values()].filter((one) => one.natives.length > 0).length;
+  // Debian's takes native histograms only where it is told so for every job.
+  assert.ok(theirs.size >= SERIES * 0.8, `${theirs.size} series`);
+  if (current) assert.ok(natives >= 50, `${natives} native histograms`);
+  for (const [labels, { floats, natives }] of theirs) {
+    const own = ours.get(labels);
+    assert.ok(own, `${labels} is a series of the appliance`);
+    for (const [when, value] of floats) {
+      const known = own.floats.find(([one]) => one === when);
+      assert.ok(known && Object.is(known[1], value), `${labels} at ${when}: ${value}, not ${known}`);
+    }
+    for (const [when, value] of natives) {
+      const known = own.natives.find(([one]) => one === when);
+      assert.deepEqual(value, known?.[1], `${labels} at ${when}`);
+    }
+  }
+}
+
+const skip = CURRENT ? false : "BELVEDERE_PROMETHEUS names no current Prometheus";
+
+test("Debian's Prometheus answers by remote read what the appliance answers", () => readsTheSame(DEBIAN));
+
+test("a current Prometheus answers by remote read what the appliance answers", { skip }, () => readsTheSame(CURRENT));
+
+test("Debian's Prometheus federates the appliance's series", () => federates(DEBIAN));
+
+test("a current Prometheus federates the appliance's series", { skip }, () => federates(CURRENT));
+
+/** Status and answer of a question, lists that have no order sorted. */
+async function answer(base, path) {
+  const response = await fetch(`${base}/api/v1/${path}`);
+  const { status, data, errorType, error, warnings } = await response.json();
+  const sorted = path.startsWith("series") && data ? data.map((one) => JSON.stringify(Object.entries(one).sort())).sort() : data;
+  return { code: response.status, status, data: sorted, errorType, error, warnings };
+}
+
+test("label questions get a current Prometheus' answers and words", { skip }, async () => {
+  const reader = await startPrometheus(CURRENT, `
+global: {scrape_interval: 1s}
+scrape_configs: [{job_name: shop, static_configs: [{targets: ['${target.target}']}], scrape_native_histograms: true, always_scrape_classic_histograms: true}]
+`);
+  await eventually("a scrape", async () => {
+    const { result } = await ask(reader, "query", { query: 'up{job="shop"}' });
+    return result.length === 1;
+  });
+  for (const path of LABEL_QUESTIONS) assert.deepEqual(await answer(appliance.http, path), await answer(reader, path), path);
+});
+
+test("a deletion needs the local token and is seen by the next query", async () => {
+  const query = { query: "shop_load", time: at };
+  const url = `${appliance.http}/api/v1/admin/tsdb/delete_series?match[]=shop_load`;
+  assert.ok((await ask(appliance.http, "query", query)).result.length > 0);
+  assert.equal((await fetch(url, { method: "POST" })).status, 401);
+  const authorization = `Bearer ${appliance.token}`;
+  const deleted = await fetch(url, { method: "POST", headers: { authorization } });
+  assert.equal(deleted.status, 204, await deleted.text());
+  assert.deepEqual((await ask(appliance.http, "query", query)).result, []);
+});
