@@ -9,14 +9,20 @@ pub const METRIC_NAME: &str = "__name__";
 
 /// A set of labels: sorted by name, names unique, no empty value. Cloning shares the bytes.
 ///
-/// Layout: for each label the name and the value, each preceded by its LEB128 length.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Labels(Arc<[u8]>);
+/// Layout: the hash of what follows; for each label the name and the value, each preceded by its
+/// LEB128 length.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Labels {
+    hashed: Arc<[u8]>,
+}
+
+/// The hash in front of the canonical bytes, little-endian.
+const HASH_BYTES: usize = 8;
 
 impl Labels {
     /// Returns the set without labels.
     pub fn empty() -> Self {
-        Labels(Arc::from([]))
+        Labels::packed(room_for(0))
     }
 
     /// Builds a set from pairs in any order; a label with an empty value is the same as none.
@@ -43,13 +49,13 @@ impl Labels {
         if let Some(twice) = pairs.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             return Err(twice[0].0);
         }
-        let size = pairs.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
-        let mut bytes = Vec::with_capacity(size);
+        let mut bytes =
+            room_for(pairs.iter().map(|(name, value)| name.len() + value.len() + 4).sum());
         for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
             push_text(&mut bytes, name);
             push_text(&mut bytes, value);
         }
-        Ok(Labels(Arc::from(bytes)))
+        Ok(Labels::packed(bytes))
     }
 
     /// Returns the value of `name`, or `None` when it is not set.
@@ -64,7 +70,7 @@ impl Labels {
 
     /// Iterates over name and value, sorted by name.
     pub fn iter(&self) -> Iter<'_> {
-        Iter { rest: &self.0 }
+        Iter { rest: self.as_bytes() }
     }
 
     /// Returns the number of labels.
@@ -74,12 +80,19 @@ impl Labels {
 
     /// Returns whether there is no label.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.as_bytes().is_empty()
     }
 
     /// Returns the canonical bytes: equal sets have equal bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.hashed.get(HASH_BYTES..).unwrap_or_default()
+    }
+
+    /// Puts the hash in front of canonical bytes, for which `bytes` has the room.
+    fn packed(mut bytes: Vec<u8>) -> Self {
+        let hash = xxhash_rust::xxh3::xxh3_64(&bytes[HASH_BYTES..]);
+        bytes[..HASH_BYTES].copy_from_slice(&hash.to_le_bytes());
+        Labels { hashed: Arc::from(bytes) }
     }
 
     /// Reads canonical bytes back; `None` when they are not what [`Labels::as_bytes`] gives.
@@ -94,12 +107,14 @@ impl Labels {
             }
             last = Some(name);
         }
-        Some(Labels(Arc::from(bytes)))
+        let mut own = room_for(bytes.len());
+        own.extend_from_slice(bytes);
+        Some(Labels::packed(own))
     }
 
     /// Returns a stable 64-bit hash of the set.
     pub fn hash64(&self) -> u64 {
-        xxhash_rust::xxh3::xxh3_64(&self.0)
+        self.hashed.first_chunk().map_or(0, |hash| u64::from_le_bytes(*hash))
     }
 
     /// Returns a builder that starts with these labels.
@@ -111,12 +126,18 @@ impl Labels {
 
     /// Returns the set without the labels that `drop` names.
     pub fn without(&self, drop: impl Fn(&str) -> bool) -> Labels {
-        let mut kept = Vec::with_capacity(self.0.len());
+        let mut kept = room_for(self.as_bytes().len());
         for (name, value) in self.iter().filter(|(name, _)| !drop(name)) {
             push_text(&mut kept, name);
             push_text(&mut kept, value);
         }
-        Labels(Arc::from(kept))
+        Labels::packed(kept)
+    }
+}
+
+impl std::hash::Hash for Labels {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash64());
     }
 }
 
@@ -214,14 +235,21 @@ impl LabelsBuilder {
     /// Sorts and packs the labels.
     pub fn build(mut self) -> Labels {
         self.labels.sort_unstable();
-        let size = self.labels.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
-        let mut bytes = Vec::with_capacity(size);
+        let mut bytes =
+            room_for(self.labels.iter().map(|(name, value)| name.len() + value.len() + 4).sum());
         for (name, value) in &self.labels {
             push_text(&mut bytes, name);
             push_text(&mut bytes, value);
         }
-        Labels(Arc::from(bytes))
+        Labels::packed(bytes)
     }
+}
+
+/// Returns a buffer that starts with the hash and takes `size` bytes more without moving.
+fn room_for(size: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HASH_BYTES + size);
+    bytes.resize(HASH_BYTES, 0);
+    bytes
 }
 
 fn push_text(bytes: &mut Vec<u8>, text: &str) {
