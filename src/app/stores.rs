@@ -91,7 +91,7 @@ impl OpenStores {
             metrics: Arc::new(metrics::Engine::open(context("metrics"), options)?),
             logs: Arc::new(LogEngine::open(context("logs"))?),
             traces: Arc::new(TraceEngine::open(context("traces"))?),
-            state: Arc::new(state::Engine::open(&dir.join("meta.redb"))?),
+            state: Arc::new(state::Engine::open(&disk, &dir.join("meta.redb"))?),
             log: Some(log),
         })
     }

@@ -4,31 +4,52 @@
 //! rest serves. A change is durable when it returns, and happens whole or not. Writing needs few
 //! calls: a commit of 100 bytes writes 32 KiB.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use parking_lot::RwLock;
 use redb::{
-    Builder, Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable,
-    TableDefinition, TableError, WriteTransaction,
+    Builder, Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase, ReadableTable,
+    StorageError, TableDefinition, TableError, WriteTransaction,
 };
 
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::engines::kit::backend::Backend;
+use crate::engines::kit::disk::Disk;
 
-/// Values carry their CRC32C behind them.
+/// Values carry behind them the CRC32C of key and value.
 const CRC_BYTES: usize = 4;
 /// A value of this many bytes less than a power of two fills its page.
 pub const PAGE_SLACK: usize = 40;
+/// How long a caller whom the disk refused should wait.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// A key with its value, or with what is wrong with the value.
 pub type Row = (Vec<u8>, Result<Vec<u8>>);
 
 type Table<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
 
-/// One open file.
+/// One open file. Cloning is cheap and shares it.
+///
+/// After an error of the disk the file is opened anew for the next caller, once no reader has the
+/// old handle any more: what was acknowledged is in the log, and redb goes back to its last commit.
 #[derive(Clone)]
-pub struct Container {
-    database: Arc<Database>,
-    path: Arc<PathBuf>,
+pub struct Container(Arc<Inner>);
+
+struct Inner {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    cache_bytes: usize,
+    handle: RwLock<Handle>,
+}
+
+struct Handle {
+    /// `None` after an error, until the file could be opened again.
+    database: Option<Arc<Database>>,
+    /// Whether the disk refused something, from which a handle of redb does not recover.
+    is_broken: bool,
 }
 
 impl Container {
@@ -36,98 +57,162 @@ impl Container {
     /// file's name is durable when this returns, so that the log may let go of what is written here.
     ///
     /// # Errors
-    /// `Corrupt` when the file is no container, `Unavailable` when it cannot be opened.
-    pub fn open(path: &Path, cache_bytes: usize) -> Result<Self> {
-        let is_new = !path.exists();
-        let opened = Builder::new().set_cache_size(cache_bytes).create(path);
-        let database = opened.map_err(|error| {
-            let text = format!("{}: {error}", path.display());
-            match error {
-                redb::DatabaseError::Storage(redb::StorageError::Io(cause))
-                    // So redb calls a file that does not start as one of its own.
-                    if cause.kind() != std::io::ErrorKind::InvalidData =>
-                {
-                    Error::internal(text)
-                }
-                _ => Error::corrupt(text),
-            }
-        })?;
-        if let Some(directory) = path.parent().filter(|_| is_new) {
-            std::fs::File::open(directory)?.sync_all()?;
-        }
-        Ok(Container { database: Arc::new(database), path: Arc::new(path.to_owned()) })
+    /// `Corrupt` when the file is no container, `Unavailable` when the disk refuses, `Conflict` when
+    /// somebody else has the file.
+    pub fn open(disk: &Arc<dyn Disk>, path: &Path, cache_bytes: usize) -> Result<Self> {
+        let database = Some(open_database(disk.as_ref(), path, cache_bytes)?);
+        let handle = RwLock::new(Handle { database, is_broken: false });
+        let (disk, path) = (Arc::clone(disk), path.to_owned());
+        Ok(Container(Arc::new(Inner { disk, path, cache_bytes, handle })))
     }
 
     /// Returns the file's path.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.0.path
     }
 
     /// Returns the container as it is now; later changes do not show in it.
     ///
     /// # Errors
-    /// `Internal` from redb; likewise below.
+    /// `Unavailable` when the disk refuses, `Corrupt` when the file's own structure is damaged;
+    /// likewise below.
     pub fn snapshot(&self) -> Result<Snapshot> {
-        let transaction = self.database.begin_read().map_err(internal)?;
-        Ok(Snapshot { transaction: Arc::new(transaction) })
+        let database = self.0.database()?;
+        let begun = guarded(|| database.begin_read().map_err(fault));
+        let transaction = Arc::new(self.0.checked(begun)?);
+        Ok(Snapshot { transaction, _database: database, container: self.clone() })
     }
 
     /// Runs `edit` in one transaction that is durable when this returns. When `edit` fails nothing
     /// happens.
     ///
     /// # Errors
-    /// Those of `edit`; `Internal` from redb.
+    /// Those of `edit` and of the disk.
     pub fn write<R>(&self, edit: impl FnOnce(&mut Change<'_>) -> Result<R>) -> Result<R> {
-        let mut transaction = self.database.begin_write().map_err(internal)?;
-        transaction.set_durability(Durability::Immediate).map_err(internal)?;
-        // The allocator's state goes with every commit, so that no open walks the whole file.
-        transaction.set_quick_repair(true);
-        let outcome = edit(&mut Change { transaction: &transaction })?;
-        transaction.commit().map_err(internal)?;
-        Ok(outcome)
+        let database = self.0.database()?;
+        let written = guarded(|| {
+            let mut transaction = database.begin_write().map_err(fault)?;
+            transaction.set_durability(Durability::Immediate).map_err(fault)?;
+            // The allocator's state goes with every commit, so that no open walks the whole file.
+            transaction.set_quick_repair(true);
+            let outcome = edit(&mut Change { transaction: &transaction })?;
+            transaction.commit().map_err(fault)?;
+            Ok(outcome)
+        });
+        self.0.checked(written)
     }
+}
+
+impl Inner {
+    /// Returns the open file, opened again when the disk refused something before.
+    fn database(&self) -> Result<Arc<Database>> {
+        {
+            let handle = self.handle.read();
+            if let Some(database) = handle.database.as_ref().filter(|_| !handle.is_broken) {
+                return Ok(Arc::clone(database));
+            }
+        }
+        let mut handle = self.handle.write();
+        if handle.is_broken {
+            // Two handles of one file would write over what the readers of the first one read.
+            if handle.database.as_ref().is_some_and(|database| Arc::strong_count(database) > 1) {
+                let text = "an error of the disk closed the file, and somebody still reads it";
+                return Err(Error::unavailable(text, RETRY).context(self.path.display()));
+            }
+            handle.database = None;
+            handle.is_broken = false;
+        }
+        if let Some(database) = &handle.database {
+            return Ok(Arc::clone(database));
+        }
+        let database = open_database(self.disk.as_ref(), &self.path, self.cache_bytes)?;
+        tracing::info!(path = %self.path.display(), "opened again after an error of the disk");
+        handle.database = Some(Arc::clone(&database));
+        Ok(database)
+    }
+
+    /// Passes an outcome on, and remembers when the disk refused.
+    fn checked<R>(&self, outcome: Result<R>) -> Result<R> {
+        if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unavailable) {
+            self.handle.write().is_broken = true;
+        }
+        outcome
+    }
+}
+
+fn open_database(disk: &dyn Disk, path: &Path, cache_bytes: usize) -> Result<Arc<Database>> {
+    let named = |error: Error| error.context(path.display());
+    let file = match disk.open(path, false) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let file = disk.open(path, true).map_err(|error| named(refused(error)))?;
+            if let Some(directory) = path.parent() {
+                disk.sync_dir(directory).map_err(|error| named(refused(error)))?;
+            }
+            file
+        }
+        file => file.map_err(|error| named(refused(error)))?,
+    };
+    let opened = guarded(|| {
+        let backend = Backend::new(file);
+        Builder::new().set_cache_size(cache_bytes).create_with_backend(backend).map_err(unopened)
+    });
+    opened.map(Arc::new).map_err(named)
 }
 
 /// A container at one moment.
 #[derive(Clone)]
 pub struct Snapshot {
     transaction: Arc<ReadTransaction>,
+    /// Kept open below the transaction, which could not read without it.
+    _database: Arc<Database>,
+    container: Container,
 }
 
 impl Snapshot {
     /// Returns a value.
     ///
     /// # Errors
-    /// `Corrupt` when it is damaged; `Internal` from redb; likewise below.
+    /// `Corrupt` when it is damaged, or the file's own structure on the way to it; `Unavailable`
+    /// when the disk refuses; likewise below.
     pub fn get(&self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        let Some(open) = self.table(table)? else { return Ok(None) };
-        let value = open.get(key).map_err(internal)?;
-        value.map(|value| checked(table, key, value.value())).transpose()
+        self.read(|| {
+            let Some(open) = self.table(table)? else { return Ok(None) };
+            let value = open.get(key).map_err(fault)?;
+            value.map(|value| checked(table, key, value.value())).transpose()
+        })
     }
 
     /// Returns the rows from `from` up to but without `to` (`None`: to the end), in key order. A
     /// damaged value costs only its own row.
     pub fn scan(&self, table: &'static str, from: &[u8], to: Option<&[u8]>) -> Result<Vec<Row>> {
-        let Some(open) = self.table(table)? else { return Ok(Vec::new()) };
-        let range = match to {
-            Some(to) => open.range(from..to),
-            None => open.range(from..),
-        };
-        let mut rows = Vec::new();
-        for row in range.map_err(internal)? {
-            let (key, value) = row.map_err(internal)?;
-            rows.push((key.value().to_vec(), checked(table, key.value(), value.value())));
-        }
-        Ok(rows)
+        self.read(|| {
+            let Some(open) = self.table(table)? else { return Ok(Vec::new()) };
+            let range = match to {
+                Some(to) => open.range(from..to),
+                None => open.range(from..),
+            };
+            let mut rows = Vec::new();
+            for row in range.map_err(fault)? {
+                let (key, value) = row.map_err(fault)?;
+                rows.push((key.value().to_vec(), checked(table, key.value(), value.value())));
+            }
+            Ok(rows)
+        })
     }
 
     /// Returns the row with the greatest key from `from` to `to`, both included.
     pub fn last_in(&self, table: &'static str, from: &[u8], to: &[u8]) -> Result<Option<Row>> {
-        let Some(open) = self.table(table)? else { return Ok(None) };
-        let row = open.range(from..=to).map_err(internal)?.next_back();
-        let Some(row) = row else { return Ok(None) };
-        let (key, value) = row.map_err(internal)?;
-        Ok(Some((key.value().to_vec(), checked(table, key.value(), value.value()))))
+        self.read(|| {
+            let Some(open) = self.table(table)? else { return Ok(None) };
+            let row = open.range(from..=to).map_err(fault)?.next_back();
+            let Some(row) = row else { return Ok(None) };
+            let (key, value) = row.map_err(fault)?;
+            Ok(Some((key.value().to_vec(), checked(table, key.value(), value.value()))))
+        })
+    }
+
+    fn read<R>(&self, read: impl FnOnce() -> Result<R>) -> Result<R> {
+        self.container.0.checked(guarded(read))
     }
 
     fn table(
@@ -137,7 +222,7 @@ impl Snapshot {
         match self.transaction.open_table(Table::new(name)) {
             Ok(table) => Ok(Some(table)),
             Err(TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(error) => Err(internal(error)),
+            Err(error) => Err(fault(error)),
         }
     }
 }
@@ -151,32 +236,37 @@ impl Change<'_> {
     /// Sets a value.
     ///
     /// # Errors
-    /// `Internal` from redb; likewise below.
+    /// `Unavailable` when the disk refuses, `Corrupt` when the file's own structure is damaged;
+    /// likewise below.
     pub fn put(&mut self, table: &'static str, key: &[u8], value: &[u8]) -> Result<()> {
         let mut stored = Vec::with_capacity(value.len() + CRC_BYTES);
         stored.extend_from_slice(value);
-        stored.extend_from_slice(&crc32c::crc32c(value).to_le_bytes());
-        let mut open = self.transaction.open_table(Table::new(table)).map_err(internal)?;
-        open.insert(key, stored.as_slice()).map_err(internal)?;
+        stored.extend_from_slice(&checksum(key, value).to_le_bytes());
+        let mut open = self.transaction.open_table(Table::new(table)).map_err(fault)?;
+        open.insert(key, stored.as_slice()).map_err(fault)?;
         Ok(())
     }
 
     /// Removes a key; a missing one is fine.
     pub fn delete(&mut self, table: &'static str, key: &[u8]) -> Result<()> {
-        let mut open = self.transaction.open_table(Table::new(table)).map_err(internal)?;
-        open.remove(key).map_err(internal)?;
+        let mut open = self.transaction.open_table(Table::new(table)).map_err(fault)?;
+        open.remove(key).map_err(fault)?;
         Ok(())
     }
 
     /// Returns a value as this change has it.
     ///
     /// # Errors
-    /// `Corrupt` when it is damaged; `Internal` from redb.
+    /// `Corrupt` also when the value is damaged.
     pub fn get(&self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        let open = self.transaction.open_table(Table::new(table)).map_err(internal)?;
-        let value = open.get(key).map_err(internal)?;
+        let open = self.transaction.open_table(Table::new(table)).map_err(fault)?;
+        let value = open.get(key).map_err(fault)?;
         value.map(|value| checked(table, key, value.value())).transpose()
     }
+}
+
+fn checksum(key: &[u8], value: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(key), value)
 }
 
 fn checked(table: &str, key: &[u8], stored: &[u8]) -> Result<Vec<u8>> {
@@ -185,14 +275,58 @@ fn checked(table: &str, key: &[u8], stored: &[u8]) -> Result<Vec<u8>> {
         Error::corrupt(format!("the value of {table}/{key} is damaged"))
     };
     let (value, crc) = stored.split_last_chunk::<CRC_BYTES>().ok_or_else(damaged)?;
-    if crc32c::crc32c(value) != u32::from_le_bytes(*crc) {
+    if checksum(key, value) != u32::from_le_bytes(*crc) {
         return Err(damaged());
     }
     Ok(value.to_vec())
 }
 
-fn internal(error: impl std::fmt::Display) -> Error {
-    Error::internal(format!("container: {error}"))
+/// redb panics on some damage of its own structure; for us that is damage like any other.
+fn guarded<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Error::corrupt("the structure of the file is damaged")))
+}
+
+fn refused(error: std::io::Error) -> Error {
+    Error::unavailable(error.to_string(), RETRY)
+}
+
+/// Says whose fault an error of redb is: the bytes' or the disk's.
+fn fault(error: impl Into<redb::Error>) -> Error {
+    match error.into() {
+        redb::Error::Corrupted(text) => Error::corrupt(text),
+        redb::Error::TableTypeMismatch { table, .. } | redb::Error::TableIsMultimap(table) => {
+            Error::corrupt(format!("table {table} is of another type"))
+        }
+        redb::Error::Io(cause) if cause.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Error::corrupt("the file ends too early")
+        }
+        error @ (redb::Error::Io(_)
+        | redb::Error::PreviousIo
+        | redb::Error::DatabaseClosed
+        | redb::Error::LockPoisoned(_)) => Error::unavailable(error.to_string(), RETRY),
+        error => Error::internal(format!("container: {error}")),
+    }
+}
+
+/// The same at an open, where redb also says in other ways that a file is none of its own.
+fn unopened(error: DatabaseError) -> Error {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => {
+            Error::new(ErrorKind::Conflict, "somebody else has the file open")
+        }
+        DatabaseError::UpgradeRequired(version) => {
+            Error::unsupported(format!("a container of format version {version}"))
+        }
+        DatabaseError::Storage(StorageError::Io(cause))
+            // So redb calls a file that does not start as one of its own.
+            if cause.kind() == std::io::ErrorKind::InvalidData =>
+        {
+            Error::corrupt(cause.to_string())
+        }
+        DatabaseError::RepairAborted => Error::corrupt("the file cannot be repaired"),
+        error => fault(error),
+    }
 }
 
 #[cfg(test)]
@@ -200,11 +334,17 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
+    use crate::engines::kit::disk::RealDisk;
+    use crate::engines::kit::faulty_disk::FaultyDisk;
+
+    fn real() -> Arc<dyn Disk> {
+        Arc::new(RealDisk)
+    }
 
     #[test]
     fn values_come_back_in_key_order_and_a_failed_change_leaves_no_trace() {
         let dir = tempfile::tempdir().unwrap();
-        let container = Container::open(&dir.path().join("a.redb"), 1 << 20).unwrap();
+        let container = Container::open(&real(), &dir.path().join("a.redb"), 1 << 20).unwrap();
         let before = container.snapshot().unwrap();
         container
             .write(|change| {
@@ -231,10 +371,66 @@ mod tests {
     }
 
     #[test]
+    fn after_an_error_of_the_disk_the_next_caller_finds_the_last_commit_and_goes_on() {
+        for once in [true, false] {
+            for after in 1..40 {
+                let disk = FaultyDisk::default();
+                let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+                let container = Container::open(&shared, Path::new("/c.redb"), 1 << 20).unwrap();
+                container.write(|change| change.put("t", b"a", b"1")).unwrap();
+                let reader = container.snapshot().unwrap();
+                match once {
+                    true => disk.fail_once(after, std::io::ErrorKind::StorageFull),
+                    false => disk.fail_after(after, std::io::ErrorKind::Other),
+                }
+                let value = vec![7; 50_000];
+                let written = container.write(|change| change.put("t", b"b", &value));
+                disk.heal();
+                drop(reader);
+                if let Err(error) = &written {
+                    assert_eq!(error.kind(), ErrorKind::Unavailable, "{after}: {error}");
+                }
+                let now = container.snapshot().unwrap();
+                assert_eq!(now.get("t", b"a"), Ok(Some(b"1".to_vec())), "operation {after}");
+                let found = now.get("t", b"b").unwrap();
+                // A commit whose last sync failed may still have happened, whole.
+                assert!(found.is_none_or(|found| found == value));
+                assert!(written.is_err() || now.get("t", b"b").unwrap().is_some());
+                drop(now);
+                container.write(|change| change.put("t", b"c", b"3")).unwrap();
+                assert_eq!(container.snapshot().unwrap().get("t", b"c"), Ok(Some(b"3".to_vec())));
+            }
+        }
+    }
+
+    #[test]
+    fn a_reader_goes_on_when_everybody_else_let_go_of_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.redb");
+        let container = Container::open(&real(), &path, 1 << 20).unwrap();
+        container.write(|change| change.put("t", b"a", &[1; 50_000])).unwrap();
+        let reader = container.snapshot().unwrap();
+        drop(container);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(reader.get("t", b"a").unwrap().map(|value| value.len()), Some(50_000));
+    }
+
+    #[test]
+    fn a_file_belongs_to_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.redb");
+        let first = Container::open(&real(), &path, 1 << 20).unwrap();
+        let second = Container::open(&real(), &path, 1 << 20).err().unwrap();
+        assert_eq!(second.kind(), ErrorKind::Conflict);
+        drop(first);
+        assert!(Container::open(&real(), &path, 1 << 20).is_ok());
+    }
+
+    #[test]
     fn a_damaged_value_is_named_and_its_neighbours_serve() {
         let good = {
             let mut stored = b"value".to_vec();
-            stored.extend_from_slice(&crc32c::crc32c(b"value").to_le_bytes());
+            stored.extend_from_slice(&checksum(b"k", b"value").to_le_bytes());
             stored
         };
         assert_eq!(checked("t", b"k", &good), Ok(b"value".to_vec()));
@@ -242,6 +438,7 @@ mod tests {
         bad[0] ^= 1;
         assert!(checked("t", b"k", &bad).unwrap_err().message().contains("t/6b"));
         assert!(checked("t", b"k", b"x").is_err());
+        assert!(checked("t", b"j", &good).is_err(), "a value belongs to its key");
     }
 
     #[test]
@@ -249,7 +446,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for page in [8 << 10, 32 << 10] {
             let path = dir.path().join(format!("{page}.redb"));
-            let container = Container::open(&path, 4 << 20).unwrap();
+            let container = Container::open(&real(), &path, 4 << 20).unwrap();
             let value = vec![7; page - PAGE_SLACK - CRC_BYTES];
             let count = (16 << 20) / page;
             container

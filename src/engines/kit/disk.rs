@@ -1,7 +1,7 @@
 //! The file system below log and containers, as few verbs, so that a power cut can be rebuilt in a
 //! test.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -61,6 +61,13 @@ pub trait DiskFile: Send + Sync {
 
     /// Reserves disk blocks up to `len`, so that writes below it cannot run out of space.
     fn allocate(&self, len: u64) -> io::Result<()>;
+
+    /// Takes the file for this handle alone, until [`DiskFile::unlock`] or its end. Returns whether
+    /// nobody else had it.
+    fn try_lock(&self) -> io::Result<bool>;
+
+    /// Gives the file free again; nothing happens when it was not taken.
+    fn unlock(&self) -> io::Result<()>;
 }
 
 /// The machine's own file system.
@@ -152,5 +159,17 @@ impl DiskFile for File {
             Err(rustix::io::Errno::OPNOTSUPP) => self.set_len(len),
             result => Ok(result?),
         }
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        match File::try_lock(self) {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        File::unlock(self)
     }
 }

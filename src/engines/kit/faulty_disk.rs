@@ -1,13 +1,16 @@
 //! A disk in memory that loses what was not synced, tears sectors and fails on demand.
 //!
 //! Bytes are durable after `sync_data` of their file, names after `sync_dir` of their directory. A
-//! power cut lets each unsynced sector and each unsynced name survive or not. A rename happens whole
-//! or not, and never without the earlier changes of the same names, as journals have it.
+//! power cut lets each unsynced sector, length and name survive or not. A rename happens whole or
+//! not, and never without the earlier changes of the same names, as journals have it.
+//! Whoever had the disk before a cut has it no more: a program that is still running then, in
+//! whatever thread, only gets errors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -15,9 +18,20 @@ use crate::engines::kit::disk::{Disk, DiskFile};
 
 const SECTOR: usize = 512;
 
-/// A disk whose power can be cut.
-#[derive(Clone, Default)]
-pub(crate) struct FaultyDisk(Arc<Mutex<State>>);
+/// A disk whose power can be cut. A clone belongs to the life in which it was made.
+#[derive(Default)]
+pub(crate) struct FaultyDisk {
+    state: Arc<Mutex<State>>,
+    /// How many cuts came before.
+    life: AtomicU64,
+}
+
+impl Clone for FaultyDisk {
+    fn clone(&self) -> Self {
+        let life = AtomicU64::new(self.state.lock().life);
+        FaultyDisk { state: Arc::clone(&self.state), life }
+    }
+}
 
 #[derive(Default)]
 struct State {
@@ -27,9 +41,20 @@ struct State {
     durable: BTreeMap<PathBuf, Stored>,
     /// Changes of names since their directory was synced, in order.
     unsynced: Vec<NameChange>,
-    /// Operations that change something, counted; the one of this number fails.
+    /// Operations that change something, counted; those from a number on fail.
     operations: u64,
-    fail_at: Option<(u64, io::ErrorKind)>,
+    failure: Option<Failure>,
+    /// No file of this name can be made.
+    refused_name: Option<PathBuf>,
+    life: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Failure {
+    from: u64,
+    kind: io::ErrorKind,
+    /// Whether only one operation fails, and not all behind it too.
+    once: bool,
 }
 
 type Stored = Arc<Mutex<Bytes>>;
@@ -67,21 +92,84 @@ struct Bytes {
     seen: Vec<u8>,
     durable: Vec<u8>,
     /// Sectors that were written since the last sync.
-    dirty: Vec<usize>,
+    dirty: BTreeSet<usize>,
+    locked: bool,
+}
+
+impl Bytes {
+    fn write(&mut self, written: &[u8], from: usize) {
+        let to = from + written.len();
+        if self.seen.len() < to {
+            self.seen.resize(to, 0);
+        }
+        self.seen[from..to].copy_from_slice(written);
+        self.dirty.extend(from / SECTOR..to.div_ceil(SECTOR));
+    }
+
+    /// Brings a sector onto the platter.
+    fn settle(&mut self, sector: usize) {
+        let from = (sector * SECTOR).min(self.seen.len());
+        let to = (from + SECTOR).min(self.seen.len());
+        if self.durable.len() < to {
+            self.durable.resize(to, 0);
+        }
+        self.durable[from..to].copy_from_slice(&self.seen[from..to]);
+    }
+
+    fn sync(&mut self) {
+        self.durable.resize(self.seen.len(), 0);
+        for sector in std::mem::take(&mut self.dirty) {
+            self.settle(sector);
+        }
+    }
+
+    /// Returns what is left of the file after a cut.
+    fn survive(&self, random: &mut dyn FnMut() -> bool) -> Bytes {
+        let (seen, durable) = (self.seen.clone(), self.durable.clone());
+        let mut left = Bytes { seen, durable, ..Bytes::default() };
+        if left.durable.len() != left.seen.len() && random() {
+            left.durable.resize(left.seen.len(), 0);
+        }
+        for sector in &self.dirty {
+            if random() {
+                left.settle(*sector);
+            }
+        }
+        left.seen = left.durable.clone();
+        left
+    }
 }
 
 impl FaultyDisk {
     /// Lets the change number `after` from now on fail; all changes behind it fail too.
     pub(crate) fn fail_after(&self, after: u64, kind: io::ErrorKind) {
-        let mut state = self.0.lock();
-        state.fail_at = Some((state.operations + after, kind));
+        let mut state = self.state.lock();
+        state.failure = Some(Failure { from: state.operations + after, kind, once: false });
     }
 
-    /// Cuts the power: each unsynced sector and name survives or not as `random` says. The failure
-    /// ends.
+    /// Lets only the change number `after` from now on fail.
+    pub(crate) fn fail_once(&self, after: u64, kind: io::ErrorKind) {
+        let mut state = self.state.lock();
+        state.failure = Some(Failure { from: state.operations + after, kind, once: true });
+    }
+
+    /// Ends all failures.
+    pub(crate) fn heal(&self) {
+        self.state.lock().failure = None;
+    }
+
+    /// Lets no file of this name be made.
+    pub(crate) fn refuse_name(&self, name: Option<&Path>) {
+        self.state.lock().refused_name = name.map(Path::to_owned);
+    }
+
+    /// Cuts the power and gives it back: each unsynced sector, length and name survives or not as
+    /// `random` says. The failure ends.
     pub(crate) fn cut_power(&self, mut random: impl FnMut() -> bool) {
-        let mut state = self.0.lock();
-        state.fail_at = None;
+        let mut state = self.state.lock();
+        state.failure = None;
+        state.life += 1;
+        self.life.store(state.life, Ordering::Relaxed);
         let mut lost = BTreeSet::new();
         for change in std::mem::take(&mut state.unsynced) {
             if random() && !change.names().any(|name| lost.contains(name)) {
@@ -90,37 +178,51 @@ impl FaultyDisk {
                 lost.extend(change.names().cloned());
             }
         }
-        state.files = state.durable.clone();
-        for file in state.files.values() {
-            let mut bytes = file.lock();
-            let dirty = std::mem::take(&mut bytes.dirty);
-            for sector in dirty.into_iter().filter(|_| random()) {
-                let from = (sector * SECTOR).min(bytes.seen.len());
-                let to = (from + SECTOR).min(bytes.seen.len());
-                if bytes.durable.len() < to {
-                    bytes.durable.resize(to, 0);
-                }
-                let copy = bytes.seen[from..to].to_vec();
-                bytes.durable[from..to].copy_from_slice(&copy);
-            }
-            bytes.seen = bytes.durable.clone();
+        for file in state.durable.values_mut() {
+            let left = file.lock().survive(&mut random);
+            *file = Arc::new(Mutex::new(left));
         }
+        state.files = state.durable.clone();
+    }
+
+    /// Returns a file's bytes.
+    pub(crate) fn bytes(&self, path: &Path) -> Vec<u8> {
+        self.state.lock().files.get(path).map(|file| file.lock().seen.clone()).unwrap_or_default()
+    }
+
+    /// Puts a whole file in place, durably.
+    pub(crate) fn put(&self, path: &Path, bytes: &[u8]) {
+        let (seen, durable) = (bytes.to_vec(), bytes.to_vec());
+        let file = Arc::new(Mutex::new(Bytes { seen, durable, ..Bytes::default() }));
+        let mut state = self.state.lock();
+        state.files.insert(path.to_owned(), Arc::clone(&file));
+        state.durable.insert(path.to_owned(), file);
     }
 
     /// Flips a bit of a file's durable bytes.
     pub(crate) fn flip_bit(&self, path: &Path, offset: usize) {
-        if let Some(file) = self.0.lock().files.get(path) {
+        if let Some(file) = self.state.lock().files.get(path) {
             let mut bytes = file.lock();
             bytes.seen[offset] ^= 1;
             bytes.durable[offset] ^= 1;
         }
     }
 
+    /// Fails when the power of this handle's life was cut.
+    fn powered(&self) -> io::Result<()> {
+        let ended = self.state.lock().life != self.life.load(Ordering::Relaxed);
+        if ended { Err(io::Error::other("the power was cut")) } else { Ok(()) }
+    }
+
     fn change(&self) -> io::Result<()> {
-        let mut state = self.0.lock();
+        self.powered()?;
+        let mut state = self.state.lock();
         state.operations += 1;
-        match state.fail_at {
-            Some((at, kind)) if state.operations >= at => Err(kind.into()),
+        match state.failure {
+            Some(failure) if state.operations == failure.from => Err(failure.kind.into()),
+            Some(failure) if state.operations > failure.from && !failure.once => {
+                Err(failure.kind.into())
+            }
             _ => Ok(()),
         }
     }
@@ -128,26 +230,32 @@ impl FaultyDisk {
 
 impl Disk for FaultyDisk {
     fn open(&self, path: &Path, create: bool) -> io::Result<Arc<dyn DiskFile>> {
-        let known = self.0.lock().files.get(path).cloned();
+        self.powered()?;
+        let known = self.state.lock().files.get(path).cloned();
         let bytes = match known {
             Some(bytes) => bytes,
             None if !create => return Err(io::ErrorKind::NotFound.into()),
             None => {
                 self.change()?;
                 let bytes = Arc::new(Mutex::new(Bytes::default()));
-                let mut state = self.0.lock();
+                let mut state = self.state.lock();
+                if state.refused_name.as_deref() == Some(path) {
+                    return Err(io::ErrorKind::IsADirectory.into());
+                }
                 state.files.insert(path.to_owned(), Arc::clone(&bytes));
                 let new = Some(path.to_owned());
                 state.unsynced.push(NameChange { file: Arc::clone(&bytes), old: None, new });
                 bytes
             }
         };
-        Ok(Arc::new(FaultyFile { disk: self.clone(), bytes }))
+        let life = AtomicU64::new(self.life.load(Ordering::Relaxed));
+        let disk = FaultyDisk { state: Arc::clone(&self.state), life };
+        Ok(Arc::new(FaultyFile { disk, bytes, locks: AtomicBool::new(false) }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.change()?;
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         let file = state.files.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.files.insert(to.to_owned(), Arc::clone(&file));
         let (old, new) = (Some(from.to_owned()), Some(to.to_owned()));
@@ -157,14 +265,15 @@ impl Disk for FaultyDisk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.change()?;
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         let file = state.files.remove(path).ok_or(io::ErrorKind::NotFound)?;
         state.unsynced.push(NameChange { file, old: Some(path.to_owned()), new: None });
         Ok(())
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
-        let state = self.0.lock();
+        self.powered()?;
+        let state = self.state.lock();
         Ok(state.files.keys().filter(|path| path.parent() == Some(dir)).cloned().collect())
     }
 
@@ -174,7 +283,7 @@ impl Disk for FaultyDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.change()?;
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         let unsynced = std::mem::take(&mut state.unsynced);
         for change in unsynced {
             if change.names().any(|name| name.parent() == Some(dir)) {
@@ -191,61 +300,83 @@ impl Disk for FaultyDisk {
     }
 
     fn allocated(&self, path: &Path) -> io::Result<u64> {
-        let state = self.0.lock();
-        Ok(state.files.get(path).map_or(0, |file| file.lock().seen.len() as u64))
+        self.powered()?;
+        let state = self.state.lock();
+        let file = state.files.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(file.lock().seen.len() as u64)
     }
 }
 
 struct FaultyFile {
     disk: FaultyDisk,
     bytes: Arc<Mutex<Bytes>>,
+    locks: AtomicBool,
+}
+
+impl Drop for FaultyFile {
+    fn drop(&mut self) {
+        if self.locks.load(Ordering::Relaxed) {
+            self.bytes.lock().locked = false;
+        }
+    }
 }
 
 impl DiskFile for FaultyFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.disk.powered()?;
         let bytes = self.bytes.lock();
         let from = offset as usize;
-        let part = bytes.seen.get(from..from + buffer.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let to = from.saturating_add(buffer.len());
+        let part = bytes.seen.get(from..to).ok_or(io::ErrorKind::UnexpectedEof)?;
         buffer.copy_from_slice(part);
         Ok(())
     }
 
     fn write_at(&self, written: &[u8], offset: u64) -> io::Result<()> {
+        self.disk.powered()?;
         let outcome = self.disk.change();
         // A failing write may have reached some sectors: let its first half through.
         let written = if outcome.is_ok() { written } else { &written[..written.len() / 2] };
-        let mut bytes = self.bytes.lock();
-        let from = offset as usize;
-        let to = from + written.len();
-        if bytes.seen.len() < to {
-            bytes.seen.resize(to, 0);
-        }
-        bytes.seen[from..to].copy_from_slice(written);
-        bytes.dirty.extend(from / SECTOR..to.div_ceil(SECTOR));
+        self.bytes.lock().write(written, offset as usize);
         outcome
     }
 
     fn sync_data(&self) -> io::Result<()> {
         self.disk.change()?;
-        let mut bytes = self.bytes.lock();
-        bytes.durable = bytes.seen.clone();
-        bytes.dirty.clear();
+        self.bytes.lock().sync();
         Ok(())
     }
 
     fn len(&self) -> io::Result<u64> {
+        self.disk.powered()?;
         Ok(self.bytes.lock().seen.len() as u64)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.disk.change()?;
-        let mut bytes = self.bytes.lock();
-        bytes.seen.resize(len as usize, 0);
+        self.bytes.lock().seen.resize(len as usize, 0);
         Ok(())
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {
         self.set_len(len)
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        let mut bytes = self.bytes.lock();
+        if bytes.locked && !self.locks.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        bytes.locked = true;
+        self.locks.store(true, Ordering::Relaxed);
+        Ok(true)
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        if self.locks.swap(false, Ordering::Relaxed) {
+            self.bytes.lock().locked = false;
+        }
+        Ok(())
     }
 }
 
@@ -283,6 +414,21 @@ mod tests {
         disk.sync_dir(Path::new("/d")).unwrap();
         disk.cut_power(|| false);
         assert_eq!(names(&disk), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn who_had_the_disk_before_a_cut_cannot_change_it_any_more() {
+        let disk = FaultyDisk::default();
+        let path = Path::new("/d/a");
+        let program = disk.clone();
+        let file = program.open(path, true).unwrap();
+        file.write_at(b"old", 0).unwrap();
+        file.sync_data().unwrap();
+        program.sync_dir(Path::new("/d")).unwrap();
+        disk.cut_power(|| false);
+        assert!(file.write_at(b"new", 0).is_err() && file.sync_data().is_err());
+        assert!(program.remove(path).is_err() && program.open(path, false).is_err());
+        assert_eq!(disk.bytes(path), b"old");
     }
 
     #[test]

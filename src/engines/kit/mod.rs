@@ -9,6 +9,7 @@ pub mod bytes;
 pub mod disk;
 pub mod log;
 pub mod writer;
+mod backend;
 pub mod container;
 pub mod partitions;
 pub mod lock;

@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::base::error::{Error, Result};
+use crate::engines::kit::disk::Disk;
 use crate::model::store::{DamageFacts, PartitionFacts, PartitionState, StoreFacts};
 use crate::model::time::Day;
 use crate::storage::lifecycle::{Dropped, RetentionLimits};
@@ -19,25 +20,42 @@ pub struct Partition {
     pub bytes: u64,
 }
 
-/// Returns the partitions below `dir`, oldest first. `suffix` is what follows the day in their
-/// names (`.redb`, or nothing for directories); anything else is left alone.
+/// Returns the partitions that are files of `dir`, oldest first. `suffix` is what follows the day
+/// in their names, such as `.redb`; anything else is left alone.
 ///
 /// # Errors
 /// `Internal` when the directory cannot be read.
-pub fn list(dir: &Path, suffix: &str) -> Result<Vec<Partition>> {
+pub fn files(disk: &dyn Disk, dir: &Path, suffix: &str) -> Result<Vec<Partition>> {
+    let mut found = Vec::new();
+    for path in disk.list(dir)? {
+        if let Some(day) = day_of(&path, suffix) {
+            let bytes = disk.allocated(&path)?;
+            found.push(Partition { day, path, bytes });
+        }
+    }
+    found.sort_by_key(|partition| partition.day);
+    Ok(found)
+}
+
+/// Returns the partitions that are directories below `dir`, named by their day, oldest first.
+///
+/// # Errors
+/// `Internal` when the directory cannot be read.
+pub fn directories(dir: &Path) -> Result<Vec<Partition>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let day = name.to_str().and_then(|name| name.strip_suffix(suffix)).and_then(Day::from_name);
-        if let Some(day) = day {
-            let path = entry.path();
+        let path = entry?.path();
+        if let Some(day) = day_of(&path, "") {
             let bytes = allocated(&path)?;
             found.push(Partition { day, path, bytes });
         }
     }
     found.sort_by_key(|partition| partition.day);
     Ok(found)
+}
+
+fn day_of(path: &Path, suffix: &str) -> Option<Day> {
+    Day::from_name(path.file_name()?.to_str()?.strip_suffix(suffix)?)
 }
 
 /// Returns the bytes that a file, or all files below a directory, have allocated.
@@ -89,17 +107,17 @@ pub fn facts(partitions: &[Partition]) -> StoreFacts {
     StoreFacts { partitions: shown.collect(), damage: DamageFacts::default() }
 }
 
-/// Unlinks partitions, all that can be unlinked.
+/// Unlinks partitions, all that can be unlinked, durably.
 ///
 /// # Errors
 /// `Internal` that names what could not be removed; the rest is gone.
-pub fn unlink(gone: &[Partition]) -> Result<Dropped> {
+pub fn unlink(disk: &dyn Disk, gone: &[Partition]) -> Result<Dropped> {
     let mut dropped = Dropped::default();
     let mut faults = Vec::new();
     for partition in gone {
         let removed = match partition.path.is_dir() {
             true => std::fs::remove_dir_all(&partition.path),
-            false => std::fs::remove_file(&partition.path),
+            false => disk.remove(&partition.path),
         };
         match removed {
             Ok(()) => {
@@ -108,6 +126,9 @@ pub fn unlink(gone: &[Partition]) -> Result<Dropped> {
             }
             Err(error) => faults.push(format!("{}: {error}", partition.path.display())),
         }
+    }
+    if let Some(dir) = gone.first().and_then(|partition| partition.path.parent()) {
+        disk.sync_dir(dir)?;
     }
     match faults.is_empty() {
         true => Ok(dropped),
@@ -118,6 +139,7 @@ pub fn unlink(gone: &[Partition]) -> Result<Dropped> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engines::kit::disk::RealDisk;
     use crate::model::time::DAY_MS;
 
     fn partition(day: i32, bytes: u64) -> Partition {
@@ -146,11 +168,14 @@ mod tests {
         std::fs::create_dir(dir.path().join("2026-11-22")).unwrap();
         std::fs::write(dir.path().join("2026-11-22/part"), vec![1; 10_000]).unwrap();
         std::fs::create_dir(dir.path().join("lost+found")).unwrap();
-        let found = list(dir.path(), "").unwrap();
+        std::fs::write(dir.path().join("2026-11-21.redb"), "file").unwrap();
+        let files = files(&RealDisk, dir.path(), ".redb").unwrap();
+        assert_eq!(days(&files), [20_778]);
+        let found = directories(dir.path()).unwrap();
         assert_eq!(found.len(), 1);
         assert!(found[0].bytes >= 10_000);
-        let dropped = unlink(&found).unwrap();
+        let dropped = unlink(&RealDisk, &found).unwrap();
         assert_eq!(dropped.partitions, ["2026-11-22"]);
-        assert_eq!(list(dir.path(), "").unwrap(), vec![]);
+        assert_eq!(directories(dir.path()).unwrap(), vec![]);
     }
 }

@@ -241,7 +241,7 @@ impl Lifecycle for LogEngine {
     }
 
     fn facts(&self) -> StoreFacts {
-        partitions::facts(&partitions::list(&self.dir, "").unwrap_or_default())
+        partitions::facts(&partitions::directories(&self.dir).unwrap_or_default())
     }
 
     fn disk_bytes(&self) -> u64 {

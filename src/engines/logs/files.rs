@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::engines::kit::disk::RealDisk;
 use crate::engines::kit::log::Lsn;
 use crate::engines::kit::partitions;
 use crate::engines::logs::apply::{Flushing, Shared, State, first_sequence_after};
@@ -32,7 +33,7 @@ impl Files {
         std::fs::create_dir_all(dir)?;
         let mut state = State::default();
         let mut indices = BTreeMap::new();
-        for partition in partitions::list(dir, "")? {
+        for partition in partitions::directories(dir)? {
             match DayIndex::open(&partition.path).and_then(|index| Ok((index.written()?, index))) {
                 Ok(index) => drop(indices.insert(partition.day, index)),
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
@@ -172,7 +173,7 @@ impl Files {
     ) -> Result<Dropped> {
         let newest = shared.state.read().days.keys().next_back().copied();
         let Some(live) = newest else { return Ok(Dropped::default()) };
-        let gone = partitions::expired(&partitions::list(&self.dir, "")?, limits, live);
+        let gone = partitions::expired(&partitions::directories(&self.dir)?, limits, live);
         {
             // Searches that read the files go on; new ones do not find them.
             let mut state = shared.state.write();
@@ -180,13 +181,13 @@ impl Files {
             state.days.retain(|day, _| !days.contains(day));
             Arc::make_mut(&mut state.hidden).retain(|_, day| !days.contains(day));
         }
-        partitions::unlink(&gone)
+        partitions::unlink(&RealDisk, &gone)
     }
 }
 
 /// Returns the bytes that the indices below `dir` have allocated.
 pub(super) fn allocated(dir: &Path) -> u64 {
-    let found = partitions::list(dir, "").unwrap_or_default();
+    let found = partitions::directories(dir).unwrap_or_default();
     found.iter().map(|partition| partition.bytes).sum()
 }
 

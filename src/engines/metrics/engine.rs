@@ -67,7 +67,7 @@ impl Engine {
     /// `Unavailable` and `Internal` from the disk; `Unsupported` when a newer version wrote a file.
     pub fn open(context: EngineContext, options: MetricOptions) -> Result<Self> {
         let quarantine = Quarantine::new();
-        let (files, days) = Files::open(&context.dir, &quarantine)?;
+        let (files, days) = Files::open(context.disk, &context.dir, &quarantine)?;
         let places = Places::new(days);
         let mut families = Families::default();
         let mut notes = quarantine.notes();

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::error::{ErrorKind, Result};
 use crate::engines::kit::container::Container;
+use crate::engines::kit::disk::Disk;
 use crate::engines::kit::partitions::{self, Partition};
 use crate::engines::metrics::apply::Shared;
 use crate::engines::metrics::damage::Quarantine;
@@ -25,6 +26,7 @@ const OLD_CACHE_BYTES: usize = 1 << 20;
 
 /// Makes, finds and drops day files.
 pub(super) struct Files {
+    disk: Arc<dyn Disk>,
     dir: PathBuf,
 }
 
@@ -34,23 +36,27 @@ impl Files {
     ///
     /// # Errors
     /// `Internal` from the file system; `Unsupported` when a newer version wrote a file.
-    pub(super) fn open(dir: &Path, quarantine: &Quarantine) -> Result<(Self, Vec<DayFile>)> {
-        std::fs::create_dir_all(dir)?;
-        let found = partitions::list(dir, SUFFIX)?;
+    pub(super) fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        quarantine: &Quarantine,
+    ) -> Result<(Self, Vec<DayFile>)> {
+        disk.create_dir(dir)?;
+        let found = partitions::files(disk.as_ref(), dir, SUFFIX)?;
         let mut days = Vec::with_capacity(found.len());
         for (place, partition) in found.iter().enumerate() {
             let newest = place + 1 == found.len();
             let cache = if newest { LIVE_CACHE_BYTES } else { OLD_CACHE_BYTES };
-            match open_day(&partition.path, partition.day, cache) {
+            match open_day(&disk, &partition.path, partition.day, cache) {
                 Ok(day) => days.push(day),
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
-                    put_aside(&partition.path)?;
+                    put_aside(disk.as_ref(), &partition.path)?;
                     quarantine.meet_file(partition.day, &error);
                 }
                 Err(error) => return Err(error),
             }
         }
-        Ok((Files { dir: dir.to_owned() }, days))
+        Ok((Files { disk, dir: dir.to_owned() }, days))
     }
 
     /// Returns the file of a day, making it when it is missing.
@@ -61,9 +67,7 @@ impl Files {
         if let Some(file) = shared.places.read().day(day) {
             return Ok(Arc::clone(file));
         }
-        let file = Arc::new(open_day(&self.path(day), day, LIVE_CACHE_BYTES)?);
-        // The directory entry is durable before any mark in the file says so.
-        std::fs::File::open(&self.dir)?.sync_all()?;
+        let file = Arc::new(open_day(&self.disk, &self.path(day), day, LIVE_CACHE_BYTES)?);
         shared.places.write().add_day(Arc::clone(&file));
         Ok(file)
     }
@@ -79,12 +83,13 @@ impl Files {
     ) -> Result<Dropped> {
         let newest = shared.places.read().all_days().next_back().map(|file| file.day());
         let Some(live) = newest else { return Ok(Dropped::default()) };
-        let gone = partitions::expired(&partitions::list(&self.dir, SUFFIX)?, limits, live);
+        let all = partitions::files(self.disk.as_ref(), &self.dir, SUFFIX)?;
+        let gone = partitions::expired(&all, limits, live);
         for partition in &gone {
             // Queries that read the file go on; new ones do not find it.
             shared.places.write().remove_day(partition.day);
         }
-        partitions::unlink(&gone)
+        partitions::unlink(self.disk.as_ref(), &gone)
     }
 
     /// Returns the bytes that all files have allocated.
@@ -94,16 +99,14 @@ impl Files {
 
     /// Returns the files of days, oldest first; none when the directory cannot be read.
     pub(super) fn on_disk(&self) -> Vec<Partition> {
-        partitions::list(&self.dir, SUFFIX).unwrap_or_default()
+        partitions::files(self.disk.as_ref(), &self.dir, SUFFIX).unwrap_or_default()
     }
 
     /// Returns the names of files that were put aside because they are damaged as a whole, sorted.
     pub(super) fn put_aside(&self) -> Vec<String> {
-        let Ok(entries) = std::fs::read_dir(&self.dir) else { return Vec::new() };
-        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-        let mut names: Vec<String> = names.filter(|name| name.ends_with(ASIDE)).collect();
-        names.sort();
-        names
+        let paths = self.disk.list(&self.dir).unwrap_or_default();
+        let name = |path: PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        paths.into_iter().filter_map(name).filter(|name| name.ends_with(ASIDE)).collect()
     }
 
     fn path(&self, day: Day) -> PathBuf {
@@ -111,12 +114,14 @@ impl Files {
     }
 }
 
-fn open_day(path: &Path, day: Day, cache_bytes: usize) -> Result<DayFile> {
-    DayFile::open(Container::open(path, cache_bytes)?, day).map_err(|error| error.context(day))
+fn open_day(disk: &Arc<dyn Disk>, path: &Path, day: Day, cache_bytes: usize) -> Result<DayFile> {
+    let container = Container::open(disk, path, cache_bytes)?;
+    DayFile::open(container, day).map_err(|error| error.context(path.display()))
 }
 
-fn put_aside(path: &Path) -> Result<()> {
+fn put_aside(disk: &dyn Disk, path: &Path) -> Result<()> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(ASIDE);
-    std::fs::rename(path, aside).map_err(Error::from)
+    disk.rename(path, Path::new(&aside))?;
+    Ok(disk.sync_dir(path.parent().unwrap_or(path))?)
 }

@@ -2,11 +2,11 @@
 
 mod lives;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use tempfile::TempDir;
 
 use crate::base::clock::ManualClock;
 use crate::engines::kit::EngineContext;
@@ -20,10 +20,11 @@ use crate::storage::metric_store::MetricStore;
 const OPTIONS: MetricOptions =
     MetricOptions { out_of_order_window: OUT_OF_ORDER_WINDOW, max_active_series: 1_000_000 };
 
-/// An engine that can be ended and opened again: its files on the real disk, its log on one whose
-/// power can be cut.
+/// Where the engine's files lie on the disk of the tests.
+const DIR: &str = "/metrics";
+
+/// An engine that can be ended and opened again, on a disk whose power can be cut.
 struct House {
-    dir: TempDir,
     disk: FaultyDisk,
     log: Log,
     engine: Arc<Engine>,
@@ -31,37 +32,32 @@ struct House {
 
 impl House {
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
         let disk = FaultyDisk::default();
-        let (log, engine) = open(&dir, &disk);
-        House { dir, disk, log, engine }
+        let (log, engine) = open(&disk);
+        House { disk, log, engine }
     }
 
     /// Ends the engine without a flush, does `meanwhile`, and opens it again.
     async fn reopen(self, meanwhile: impl FnOnce(&FaultyDisk)) -> Self {
         self.engine.abandon().await;
-        let House { dir, disk, log, engine } = self;
+        let House { disk, log, engine } = self;
         assert_eq!(Arc::strong_count(&engine), 1, "somebody still holds the engine");
         drop(engine);
         // A log that failed cannot be closed in order; that is part of the story.
         let _ = log.close();
         drop(log);
         meanwhile(&disk);
-        let (log, engine) = open(&dir, &disk);
-        House { dir, disk, log, engine }
+        let (log, engine) = open(&disk);
+        House { disk, log, engine }
     }
 }
 
-fn open(dir: &TempDir, disk: &FaultyDisk) -> (Log, Arc<Engine>) {
+fn open(disk: &FaultyDisk) -> (Log, Arc<Engine>) {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     let options = LogOptions { segment_bytes: 256 << 10, ..LogOptions::default() };
-    let log = Log::open(Arc::clone(&disk), std::path::Path::new("wal"), options).unwrap();
-    let context = EngineContext {
-        log: log.clone(),
-        disk,
-        dir: dir.path().join("metrics"),
-        clock: ManualClock::at_ms(NOON),
-    };
+    let log = Log::open(Arc::clone(&disk), Path::new("/wal"), options).unwrap();
+    let context =
+        EngineContext { log: log.clone(), disk, dir: DIR.into(), clock: ManualClock::at_ms(NOON) };
     (log, Arc::new(Engine::open(context, OPTIONS).unwrap()))
 }
 

@@ -8,6 +8,7 @@
 //! their CRC32C behind them. Table `belvedere.format`, key `version`, holds one byte, now 1.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ use opentelemetry::metrics::Counter;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::engines::kit::container::{Change, Container, Snapshot};
+use crate::engines::kit::disk::Disk;
 use crate::storage::state_store::{Precondition, StateOp, StateRow, StateStore};
 use crate::telemetry::instruments;
 use crate::telemetry::names;
@@ -40,8 +42,8 @@ impl Engine {
     ///
     /// # Errors
     /// `Unsupported` when a newer program wrote it; those of [`Container::open`].
-    pub fn open(path: &Path) -> Result<Self> {
-        let container = Container::open(path, CACHE_BYTES)?;
+    pub fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Self> {
+        let container = Container::open(disk, path, CACHE_BYTES)?;
         match container.snapshot()?.get(FORMAT_TABLE, FORMAT_KEY)?.as_deref() {
             Some([FORMAT_VERSION]) => {}
             Some(version) => {
@@ -156,12 +158,20 @@ async fn blocking<R: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
-    use std::sync::Arc;
 
     use parking_lot::Mutex;
 
     use super::*;
+    use crate::engines::kit::disk::RealDisk;
     use crate::storage::conformance::state::{Subject, run};
+
+    fn open(path: &Path) -> Result<Engine> {
+        Engine::open(&disk(), path)
+    }
+
+    fn disk() -> Arc<dyn Disk> {
+        Arc::new(RealDisk)
+    }
 
     /// Stores in files of one directory, numbered.
     struct Files {
@@ -180,7 +190,7 @@ mod tests {
         async fn empty(&self) -> Arc<dyn StateStore> {
             let mut made = self.made.lock();
             *made += 1;
-            Arc::new(Engine::open(&self.path(*made)).unwrap())
+            Arc::new(open(&self.path(*made)).unwrap())
         }
 
         async fn reopened(&self, store: Arc<dyn StateStore>) -> Option<Arc<dyn StateStore>> {
@@ -189,7 +199,7 @@ mod tests {
             std::fs::copy(self.path(*made), self.path(*made + 1)).unwrap();
             drop(store);
             *made += 1;
-            Some(Arc::new(Engine::open(&self.path(*made)).unwrap()))
+            Some(Arc::new(open(&self.path(*made)).unwrap()))
         }
     }
 
@@ -202,14 +212,14 @@ mod tests {
     fn a_file_of_a_newer_program_is_refused_and_stays_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("meta.redb");
-        drop(Engine::open(&path).unwrap());
+        drop(open(&path).unwrap());
         let newer = FORMAT_VERSION + 1;
-        let container = Container::open(&path, CACHE_BYTES).unwrap();
+        let container = Container::open(&disk(), &path, CACHE_BYTES).unwrap();
         container.write(|change| change.put(FORMAT_TABLE, FORMAT_KEY, &[newer])).unwrap();
         drop(container);
-        let error = Engine::open(&path).err().unwrap();
+        let error = open(&path).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
-        let container = Container::open(&path, CACHE_BYTES).unwrap();
+        let container = Container::open(&disk(), &path, CACHE_BYTES).unwrap();
         let version = container.snapshot().unwrap().get(FORMAT_TABLE, FORMAT_KEY).unwrap();
         assert_eq!(version, Some(vec![newer]));
     }
@@ -218,7 +228,7 @@ mod tests {
     async fn a_damaged_row_is_told_by_name_and_its_neighbours_serve() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("meta.redb");
-        let store = Engine::open(&path).unwrap();
+        let store = open(&path).unwrap();
         let put = |key: &[u8]| StateOp::Put { table: "t", key: key.to_vec(), value: b"1".to_vec() };
         store.transact(Vec::new(), vec![put(b"a"), put(b"b"), put(b"c")]).await.unwrap();
         drop(store);
@@ -228,7 +238,7 @@ mod tests {
         change.open_table(table).unwrap().insert(&b"b"[..], &b"1no checksum"[..]).unwrap();
         change.commit().unwrap();
         drop(raw);
-        let store = Engine::open(&path).unwrap();
+        let store = open(&path).unwrap();
         let error = store.get("t", b"b").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         assert!(error.message().contains("t/62"), "{error}");

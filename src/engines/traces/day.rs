@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 use crate::base::error::{Error, Result};
 use crate::engines::kit::bytes::{Reader, put_varint};
 use crate::engines::kit::container::Container;
+use crate::engines::kit::disk::Disk;
 use crate::engines::kit::log::Lsn;
 use crate::engines::traces::block::{self, BLOCK_SPANS, BlockStats, STATS};
 use crate::model::time::Day;
@@ -43,8 +44,8 @@ impl DayFile {
     ///
     /// # Errors
     /// `Corrupt` when the file or its mark is damaged, `Unsupported` for a newer version.
-    pub(super) fn open(path: &Path, day: Day) -> Result<Self> {
-        let container = Container::open(path, CACHE_BYTES)?;
+    pub(super) fn open(disk: &Arc<dyn Disk>, path: &Path, day: Day) -> Result<Self> {
+        let container = Container::open(disk, path, CACHE_BYTES)?;
         let snapshot = container.snapshot()?;
         let mut state = State::default();
         if let Some(mark) = snapshot.get(META, MARK)? {

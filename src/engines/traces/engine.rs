@@ -10,8 +10,9 @@ use parking_lot::RwLock;
 use crate::base::clock::SharedClock;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::engines::kit::EngineContext;
+use crate::engines::kit::disk::Disk;
 use crate::engines::kit::log::{Log, Lsn, Signal};
-use crate::engines::kit::partitions;
+use crate::engines::kit::partitions::{self, Partition};
 use crate::engines::kit::writer::{Apply, Payload, Writer, recover};
 use crate::engines::traces::codec;
 use crate::engines::traces::day::DayFile;
@@ -38,6 +39,7 @@ pub struct TraceEngine {
 }
 
 pub(super) struct Shared {
+    disk: Arc<dyn Disk>,
     dir: PathBuf,
     clock: SharedClock,
     /// One lock for both: a reader sees a span in memory or in its file, never in neither.
@@ -62,8 +64,8 @@ impl TraceEngine {
         let EngineContext { log, disk, dir, clock } = context;
         disk.create_dir(&dir)?;
         let mut state = State::default();
-        for partition in partitions::list(&dir, SUFFIX)? {
-            match DayFile::open(&partition.path, partition.day) {
+        for partition in partitions::files(disk.as_ref(), &dir, SUFFIX)? {
+            match DayFile::open(&disk, &partition.path, partition.day) {
                 Ok(file) => drop(state.days.insert(partition.day, Arc::new(file))),
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
                     let aside = partition.path.with_extension("redb.damaged");
@@ -77,7 +79,7 @@ impl TraceEngine {
         }
         // Days that a broken flush had written already skip what they have.
         let after = state.days.values().map(|day| day.complete()).max().unwrap_or_default();
-        let shared = Arc::new(Shared { dir, clock, state: RwLock::new(state) });
+        let shared = Arc::new(Shared { disk, dir, clock, state: RwLock::new(state) });
         let (records, last) = recover(&log, Signal::Traces, after, shared.as_ref())?;
         if records > 0 {
             tracing::info!(records, "spans recovered from the log");
@@ -138,18 +140,24 @@ impl Shared {
             return Ok(Arc::clone(file));
         }
         let path = self.dir.join(format!("{day}{SUFFIX}"));
-        DayFile::open(&path, day).map(Arc::new)
+        DayFile::open(&self.disk, &path, day).map(Arc::new)
+    }
+
+    /// Returns the files of days, oldest first; none when the directory cannot be read.
+    fn files(&self) -> Vec<Partition> {
+        partitions::files(self.disk.as_ref(), &self.dir, SUFFIX).unwrap_or_default()
     }
 
     fn enforce(&self, limits: RetentionLimits) -> Result<Dropped> {
         let live = Day::of_ms(TimestampMs(self.clock.now_ms()));
-        let gone = partitions::expired(&partitions::list(&self.dir, SUFFIX)?, limits, live);
+        let all = partitions::files(self.disk.as_ref(), &self.dir, SUFFIX)?;
+        let gone = partitions::expired(&all, limits, live);
         let mut state = self.state.write();
         for partition in &gone {
             state.days.remove(&partition.day);
         }
         drop(state);
-        partitions::unlink(&gone)
+        partitions::unlink(self.disk.as_ref(), &gone)
     }
 }
 
@@ -175,11 +183,11 @@ impl Lifecycle for TraceEngine {
     }
 
     fn facts(&self) -> StoreFacts {
-        partitions::facts(&partitions::list(&self.shared.dir, SUFFIX).unwrap_or_default())
+        partitions::facts(&self.shared.files())
     }
 
     fn disk_bytes(&self) -> u64 {
-        partitions::allocated(&self.shared.dir).unwrap_or(0)
+        self.shared.files().iter().map(|partition| partition.bytes).sum()
     }
 
     async fn close(&self) -> Result<()> {
