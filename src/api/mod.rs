@@ -13,6 +13,7 @@ mod logs;
 mod metrics;
 mod storage;
 mod admin;
+mod openapi;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -57,6 +58,7 @@ pub fn routes(state: ApiState) -> Router {
         .route("/api/x/metrics/scoped", get(metrics::scoped))
         .route("/api/x/storage", get(storage::storage))
         .route("/api/x/cardinality", get(storage::cardinality))
+        .route("/api/x/openapi.json", get(openapi::openapi))
         .route("/api/x/admin/flush", post(admin::flush))
         .route("/api/x/admin/seal", post(admin::seal))
         .with_state(state)

@@ -232,6 +232,26 @@ async fn cardinality_names_the_largest_and_who_sends_them() {
     assert_eq!(writer.get("/api/x/cardinality").await.0, 403);
 }
 
+#[tokio::test]
+async fn the_description_names_every_way_to_ask_and_only_those() {
+    let door = Door::open();
+    let (status, described) = door.get("/api/x/openapi.json").await;
+    assert_eq!((status, &described["openapi"]), (200, &"3.1.0".into()));
+    let paths = described["paths"].as_object().unwrap();
+    assert_eq!(paths.len(), include_str!("mod.rs").matches(".route(\"").count());
+    for (path, ways) in paths {
+        for (method, way) in ways.as_object().unwrap() {
+            let request = Request::builder().method(&*method.to_uppercase()).uri(path);
+            let request = request.body(Body::empty()).unwrap();
+            let status = door.routes.clone().oneshot(request).await.unwrap().status().as_u16();
+            assert!(!matches!(status, 404 | 405), "{method} {path}: {status}");
+            let needed = way["parameters"].as_array().unwrap().iter();
+            let needed = needed.filter(|parameter| parameter["required"] == true).count();
+            assert_eq!(status == 400, needed > 0, "{method} {path}: {status}");
+        }
+    }
+}
+
 /// Waits for the next event of a stream and returns it as it is written.
 async fn next(body: &mut Body) -> String {
     let bytes = body.frame().await.unwrap().unwrap().into_data().unwrap();
