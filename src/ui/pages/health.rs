@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use crate::access::Caller;
+use crate::model::store::StoreFacts;
 use crate::model::time::TimestampMs;
 use crate::ui::UiState;
 use crate::ui::address::Address;
@@ -70,6 +71,10 @@ enum Seen {
 struct StorageRow {
     signal: String,
     bytes: String,
+    /// How many days it holds, and since when.
+    days: String,
+    /// Blocks and files that could not be read.
+    damaged: u64,
     gauge: Gauge,
     href: String,
 }
@@ -192,12 +197,17 @@ async fn loss(asker: &Asker<'_>, ask: &LossQuestion, measured: bool) -> Loss {
 }
 
 async fn storage(asker: &Asker<'_>) -> crate::base::error::Result<Vec<StorageRow>> {
-    let mut series = asker.at_end(STORAGE).await?;
+    let kept = asker.state.services.status.storage(asker.caller);
+    let (series, kept) = tokio::join!(asker.at_end(STORAGE), kept);
+    let (mut series, kept) = (series?, kept?);
     series.sort_by(|a, b| b.1.total_cmp(&a.1));
     let total = series.iter().fold(0.0, |sum, (_, bytes)| sum + bytes);
     let row = |(labels, bytes): &(crate::model::labels::Labels, f64)| {
         let signal = labels.get("signal").unwrap_or_default();
+        let store = kept.stores.iter().find(|store| store.signal == signal);
         StorageRow {
+            days: store.map_or_else(String::new, |store| days(&store.facts)),
+            damaged: store.map_or(0, |store| store.facts.damage.count),
             signal: if signal == "log" { "write-ahead log".to_owned() } else { signal.to_owned() },
             bytes: format::bytes(*bytes),
             gauge: Gauge::of(100.0 * bytes / total, f64::INFINITY, f64::INFINITY),
@@ -205,6 +215,14 @@ async fn storage(asker: &Asker<'_>) -> crate::base::error::Result<Vec<StorageRow
         }
     };
     Ok(series.iter().map(row).collect())
+}
+
+/// Says how many days there are and which is the oldest.
+fn days(facts: &StoreFacts) -> String {
+    match facts.partitions.first() {
+        Some(oldest) => format!("{} since {}", facts.partitions.len(), oldest.day),
+        None => String::new(),
+    }
 }
 
 async fn charts(asker: &Asker<'_>, budget: f64) -> Vec<ChartPanel> {
