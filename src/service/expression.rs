@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
 use crate::model::matcher::{MatchOp, Matcher};
-use crate::query::promql::ast::{Kind, Node, Selector, Timing};
+use crate::query::promql::ast::{Kind, Node, Selector};
 use crate::query::promql::value_type::ValueType;
 use crate::query::promql::{self, Expr};
 
@@ -28,17 +28,19 @@ impl Expression {
     /// # Errors
     /// `InvalidInput` for anything else, or when every condition matches the empty text.
     pub fn parse_selector(text: &str) -> Result<Vec<Matcher>> {
-        let expression = Expression::parse(text)?;
-        let Kind::Selector(selector) = &expression.0.root.kind else {
-            return Err(Error::invalid(format!("{text:?} is not a series selector")));
-        };
-        let Timing { offset: None, at: None } = &selector.timing else {
-            return Err(Error::invalid(format!("{text:?} has a time, a series selector has none")));
-        };
-        if selector.matchers.iter().all(Matcher::matches_absent) {
+        let matchers = Expression::parse_any_selector(text)?;
+        if matchers.iter().all(Matcher::matches_absent) {
             return Err(Error::invalid("match[] must contain at least one non-empty matcher"));
         }
-        Ok(selector.matchers.clone())
+        Ok(matchers)
+    }
+
+    /// Reads a bare series selector, which may choose every series.
+    ///
+    /// # Errors
+    /// `InvalidInput` with Prometheus' text for anything else.
+    pub fn parse_any_selector(text: &str) -> Result<Vec<Matcher>> {
+        promql::parse_selector(text).map_err(|error| Error::invalid(error.to_string()))
     }
 
     /// Returns the conditions of every selector inside, in the order written.

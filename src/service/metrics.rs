@@ -60,6 +60,15 @@ impl RangeQuery {
     }
 }
 
+/// Adds what every series with a name fulfils where nothing is asked for, because a store wants a
+/// condition that not everything fulfils.
+fn choosing(mut matchers: Vec<Matcher>) -> Result<Vec<Matcher>> {
+    if matchers.iter().all(Matcher::matches_absent) {
+        matchers.push(Matcher::new(MatchOp::NotEqual, METRIC_NAME, "")?);
+    }
+    Ok(matchers)
+}
+
 /// Returns the last point of a series that is not over.
 fn newest_of(series: SeriesData) -> Option<VectorSample> {
     let SeriesData { labels, samples, histograms, .. } = series;
@@ -174,11 +183,8 @@ impl MetricsService {
         mut into: T,
         mut add: impl FnMut(&mut T, SeriesData) + Send + 'static,
     ) -> Result<T> {
-        let Selection { mut matchers, range, step_ms, range_ms, function } = selection;
-        if matchers.iter().all(Matcher::matches_absent) {
-            // A store wants to be told something that not every series fulfils.
-            matchers.push(Matcher::new(MatchOp::NotEqual, METRIC_NAME, "")?);
-        }
+        let Selection { matchers, range, step_ms, range_ms, function } = selection;
+        let matchers = choosing(matchers)?;
         let hints = SelectHints { step_ms, range_ms, function };
         let max_samples = Some(self.max_samples());
         let query = SelectQuery { matchers, range, hints, max_samples };
@@ -211,6 +217,7 @@ impl MetricsService {
         let work = async move {
             let mut found: BTreeMap<Labels, VectorSample> = BTreeMap::new();
             for matchers in match_sets {
+                let matchers = choosing(matchers)?;
                 let hints = SelectHints::default();
                 let query = SelectQuery { matchers, range, hints, max_samples };
                 let mut cursor = store.select(query).await?;

@@ -21,7 +21,7 @@ const QUERIES = [
   '{job="shop"}',
   'rate({__name__=~"shop_.+_total",job="shop"}[6s])',
   'sum by (__name__) ({job="shop"})',
-  'histogram_quantile(0.9, sum by (le) (rate(shop_wait_seconds_bucket[8s])))',
+  'histogram_quantile(0.9, sum by (le) (rate(shop_size_bytes_bucket[8s])))',
   'count_over_time(up{job="shop"}[7s])',
 ];
 
@@ -133,12 +133,16 @@ function near(one, other) {
 
 function assertSame(what, theirs, ours) {
   assert.ok(ours.size > 0, `${what}: the appliance answers something`);
-  assert.deepEqual([...theirs.keys()].sort(), [...ours.keys()].sort(), `series of ${what}`);
+  const only = (some, other) => [...some.keys()].filter((labels) => !other.has(labels)).slice(0, 5);
+  assert.deepEqual([only(theirs, ours), only(ours, theirs)], [[], []], `series of ${what} that one side lacks`);
   for (const [labels, { floats, natives }] of ours) {
     const found = theirs.get(labels);
     assert.deepEqual(found.natives, natives, `${what} of ${labels}`);
     assert.deepEqual(found.floats.map(([time]) => time), floats.map(([time]) => time), `${what} of ${labels}`);
-    floats.forEach(([, value], index) => assert.ok(near(found.floats[index][1], value), `${what} of ${labels}`));
+    floats.forEach(([time, value], index) => {
+      const other = found.floats[index][1];
+      assert.ok(near(other, value), `${what} of ${labels} at ${time}: ${other} there, ${value} here`);
+    });
   }
 }
 
@@ -165,15 +169,23 @@ after(async () => {
   await appliance?.stop();
 });
 
+/** Version 2.42 reads no native histograms from elsewhere. */
+function readable(binary, answer) {
+  if (binary !== DEBIAN) return answer;
+  return new Map([...answer].filter(([, { natives }]) => natives.length === 0));
+}
+
 async function readsTheSame(binary) {
   const reader = await startPrometheus(binary, `
 remote_read: [{url: '${appliance.http}/api/v1/read', read_recent: true}]
 `);
-  for (const query of QUERIES) {
+  // Near the beginning of a counter 2.42 extrapolates in another way.
+  for (const query of QUERIES.filter((one) => binary !== DEBIAN || !one.includes("rate("))) {
     const instant = { query, time: at };
-    assertSame(query, await points(reader, "query", instant), await points(appliance.http, "query", instant));
+    const ours = async (path, asked) => readable(binary, await points(appliance.http, path, asked));
+    assertSame(query, await points(reader, "query", instant), await ours("query", instant));
     const range = { query, start: (Number(at) - 4).toFixed(4), end: at, step: "1" };
-    assertSame(query, await points(reader, "query_range", range), await points(appliance.http, "query_range", range));
+    assertSame(query, await points(reader, "query_range", range), await ours("query_range", range));
   }
   const { result } = await ask(reader, "query", { query: 'up{job="shop",cluster="eu"}', time: at });
   assert.equal(result.length, 1, "the appliance's external label is on what it answers, and can be asked for");
@@ -239,13 +251,18 @@ async function answer(base, path) {
 test("label questions get a current Prometheus' answers and words", { skip }, async () => {
   const reader = await startPrometheus(CURRENT, `
 global: {scrape_interval: 1s}
-scrape_configs: [{job_name: shop, static_configs: [{targets: ['${target.target}']}], scrape_native_histograms: true, always_scrape_classic_histograms: true}]
+scrape_configs: [{job_name: shop, static_configs: [{targets: ['${target.target}']}], scrape_native_histograms: true}]
 `);
   await eventually("a scrape", async () => {
     const { result } = await ask(reader, "query", { query: 'up{job="shop"}' });
     return result.length === 1;
   });
-  for (const path of LABEL_QUESTIONS) assert.deepEqual(await answer(appliance.http, path), await answer(reader, path), path);
+  const different = [];
+  for (const path of LABEL_QUESTIONS) {
+    const [ours, theirs] = [await answer(appliance.http, path), await answer(reader, path)];
+    if (JSON.stringify(ours) !== JSON.stringify(theirs)) different.push({ path, ours, theirs });
+  }
+  assert.deepEqual(different, []);
 });
 
 test("a deletion needs the local token and is seen by the next query", async () => {

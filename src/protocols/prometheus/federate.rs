@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::access::Caller;
-use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::error::{ErrorKind, Result};
 use crate::http::error::{plain, plain_with};
 use crate::model::answer::SampleValue;
 use crate::protocols::prometheus::PrometheusState;
@@ -43,9 +43,8 @@ async fn body(
     form: FederateForm,
 ) -> Result<Vec<u8>> {
     let match_sets: Result<Vec<_>> =
-        params.all("match[]").map(Expression::parse_selector).collect();
-    let match_sets = match_sets.map_err(|error| Error::invalid(error.message()))?;
-    let newest = state.services.metrics.newest(caller, match_sets).await?;
+        params.all("match[]").map(Expression::parse_any_selector).collect();
+    let newest = state.services.metrics.newest(caller, match_sets?).await?;
     let points: Vec<Federated<'_>> = newest
         .iter()
         .map(|one| Federated {

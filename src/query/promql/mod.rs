@@ -26,5 +26,5 @@ mod engine;
 
 pub use crate::query::promql::ast::Expr;
 pub use crate::query::promql::engine::{Engine, EngineOptions};
-pub use crate::query::promql::parser::parse;
+pub use crate::query::promql::parser::{parse, parse_selector};
 pub use crate::query::promql::position::ParseError;

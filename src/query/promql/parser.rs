@@ -9,6 +9,7 @@ mod selector;
 
 use std::sync::Arc;
 
+use crate::model::matcher::Matcher;
 use crate::query::promql::ast::{Binary, BinaryOp, Expr, Kind, Node};
 use crate::query::promql::counts;
 use crate::query::promql::lexer::{Tokens, tokenize};
@@ -27,17 +28,29 @@ const MAX_DEPTH: usize = 100;
 /// # Errors
 /// The first fault with its place, in Prometheus' words.
 pub fn parse(text: &str) -> Result<Expr, ParseError> {
-    if text.len() > MAX_TEXT {
-        let message = format!("query of {} bytes is longer than {MAX_TEXT} bytes", text.len());
-        return Err(ParseError::new("", Span::default(), message));
-    }
-    let Tokens { tokens, error } = tokenize(text);
-    let mut parser =
-        Parser { text, tokens, lexer_error: error, at: 0, last_closing: 0, nesting: 0 };
-    let mut root = parser.whole()?;
+    let mut root = Parser::of(text)?.whole()?;
     types::check(text, &mut root)?;
     counts::mark(&mut root);
     Ok(Expr { root, text: Arc::from(text) })
+}
+
+/// Reads a bare selector such as `up{job="a"}`. It may choose everything.
+///
+/// # Errors
+/// The first fault with its place, in Prometheus' words.
+pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, ParseError> {
+    let mut parser = Parser::of(text)?;
+    let token = parser.peek();
+    let name = match token.kind {
+        TokenKind::LeftBrace => None,
+        kind if kind.names_metric() => Some(token),
+        _ => return parser.unexpected("", ""),
+    };
+    let node = parser.selector(name)?;
+    match (node.kind, parser.peek().kind) {
+        (Kind::Selector(selector), TokenKind::End) => Ok(selector.matchers),
+        _ => parser.unexpected("", ""),
+    }
 }
 
 type Parsed<T> = Result<T, ParseError>;
@@ -53,6 +66,15 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
+    fn of(text: &'a str) -> Parsed<Self> {
+        if text.len() > MAX_TEXT {
+            let message = format!("query of {} bytes is longer than {MAX_TEXT} bytes", text.len());
+            return Err(ParseError::new("", Span::default(), message));
+        }
+        let Tokens { tokens, error } = tokenize(text);
+        Ok(Parser { text, tokens, lexer_error: error, at: 0, last_closing: 0, nesting: 0 })
+    }
+
     fn whole(&mut self) -> Parsed<Node> {
         if self.peek().kind == TokenKind::End {
             return self.fail(Span::default(), "no expression found in input");

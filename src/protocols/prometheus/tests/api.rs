@@ -82,7 +82,8 @@ async fn wrong_parameters_are_bad_data_that_names_them() {
         ("/api/v1/series", "no match[]"),
         ("/api/v1/series?match[]=%7B%7D", "match[]"),
         ("/api/v1/series?match[]=up[5m]", "invalid parameter \"match[]\""),
-        ("/api/v1/labels?match[]=up[5m]", "is not a series selector"),
+        ("/api/v1/labels?match[]=up[5m]", "1:3: parse error: unexpected \"[\""),
+        ("/api/v1/labels?match[]=%7B%7D", "match[] must contain at least one non-empty matcher"),
         ("/api/v1/labels?limit=x", "\"limit\": strconv.Atoi: parsing \"x\": invalid syntax"),
         ("/api/v1/labels?limit=-1", "invalid parameter \"limit\": limit must be non-negative"),
         (

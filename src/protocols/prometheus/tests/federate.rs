@@ -47,6 +47,8 @@ async fn nothing_is_chosen_without_a_selector_and_a_wrong_one_is_told_as_text() 
     let door = door().await;
     let nothing = door.get("/federate").await;
     assert_eq!((nothing.status, nothing.text.as_str()), (200, ""));
+    let everything = door.get("/federate?match[]=%7B%7D").await;
+    assert_eq!(everything.text.matches("# TYPE").count(), 3, "{}", everything.text);
     let wrong = door.get("/federate?match[]=up&match[]=%7B").await;
     assert_eq!(wrong.status, 400);
     assert!(wrong.text.contains("parse error"), "{}", wrong.text);
