@@ -59,6 +59,7 @@ ROWS = [
     ("series_memory_rest", "  at rest", 1),
     ("series_resident", "  VmRSS a series at the end", 1),
     ("live", "disk live, bytes a sample", 1),
+    ("unlogged", "  without the log", 1),
     ("sealed", "disk sealed, bytes a sample", 1),
     ("start_empty", "start with nothing, s", 1),
     ("start_killed", "start after kill -9, s", 1),
@@ -122,7 +123,7 @@ def measure(peer, arguments, end):
     peer.settle()
     figures["cpu_rest"] = (before - began + peer.cpu() - replayed) / samples
     figures["series_memory_rest"] = (peer.memory()[0] - idle) / count
-    figures["live"] = peer.live(samples)
+    figures["live"], figures["unlogged"] = peer.live(samples), peer.unlogged(samples)
     questions = catalogue.timed(peer, start, end, arguments.rounds)
     answers = catalogue.answers(peer, start, end) if peer.name != "victoria" else {}
     at = peer.cpu()

@@ -71,6 +71,10 @@ class Peer:
         """Returns the bytes a sample of everything on disk."""
         return allocated(self.data) / samples
 
+    def unlogged(self, samples):
+        """Returns the same without the log, whose size is bounded and does not grow with the data."""
+        return (allocated(self.data) - allocated(self.data / "wal")) / samples
+
     def sealed(self, days, samples_of):
         """Returns the bytes a sample of what is in its final form, or nothing when nothing is."""
         return self.live(sum(samples_of(day) for day in days))
@@ -238,8 +242,12 @@ class Victoria(Peer):
 
     def seal(self, days):
         self.get("/internal/force_merge")
-        time.sleep(2)
-        self.rest(quiet=6, longest=900)
+        begin, idle = time.monotonic(), 0
+        # It answers at once; merged parts lie beside their origins for a moment.
+        while idle < 10 and time.monotonic() - begin < 1800:
+            time.sleep(1)
+            busy = re.search(r"^vm_active(_force)?_merges(\{[^}]*\})? [1-9]", self.get("/metrics").decode(), re.M)
+            idle = 0 if busy else idle + 1
         return days
 
 
