@@ -13,13 +13,14 @@ ends now. It comes far faster than time passes, therefore:
 * VictoriaMetrics needs nothing; its window for queries is opened, as its buffer of 30 s would hide the end.
 
 CPU is that of the server's process alone (utime and stime); wall times share two cores with `feed` and what else runs.
-Memory is RssAnon over idle. Disk is allocated blocks. Peers run one after the other.
+Memory of a series is RssAnon over idle, the median of the last third of the feeding. Disk is allocated blocks. Peers run one after the other.
 """
 
 import argparse
 import json
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -55,9 +56,9 @@ ROWS = [
     ("wall", "wall by remote write, ns a sample", 1e9),
     ("idle", "RssAnon idle, MB", 1e-6),
     ("peak", "RssAnon at most while fed, MB", 1e-6),
-    ("series_memory", "RssAnon a series at the end, bytes", 1),
+    ("series_memory", "RssAnon a series, late, bytes", 1),
     ("series_memory_rest", "  at rest", 1),
-    ("series_resident", "  VmRSS a series at the end", 1),
+    ("series_resident", "  VmRSS a series, late", 1),
     ("live", "disk live, bytes a sample", 1),
     ("unlogged", "  without the log", 1),
     ("sealed", "disk sealed, bytes a sample", 1),
@@ -72,12 +73,17 @@ class Watch:
     """Looks at a process' memory four times a second."""
 
     def __init__(self, peer):
-        self.peer, self.peak, self.ended = peer, 0, threading.Event()
+        self.peer, self.seen, self.ended = peer, [], threading.Event()
         self.thread = threading.Thread(target=self.look)
 
     def look(self):
         while not self.ended.wait(0.25):
-            self.peak = max(self.peak, self.peer.memory()[0])
+            self.seen.append(self.peer.memory())
+
+    def late(self):
+        """Returns RssAnon and VmRSS in the last third of the time, as medians: garbage comes and goes in waves."""
+        last = self.seen[len(self.seen) * 2 // 3 :] or [self.peer.memory()]
+        return [statistics.median(column) for column in zip(*last)]
 
     def __enter__(self):
         self.thread.start()
@@ -110,9 +116,9 @@ def measure(peer, arguments, end):
     began = peer.cpu()
     with Watch(peer) as watch:
         sent = feed(arguments, peer, end)
-    anonymous, resident = peer.memory()
+    anonymous, resident = watch.late()
     fed, count, samples = peer.cpu(), sent["series"], sent["samples"]
-    figures.update(idle=idle, peak=watch.peak, cpu=(fed - began) / samples, wall=sent["seconds"] / samples, again=sent["sent_again"])
+    figures.update(idle=idle, peak=max(one for one, _ in watch.seen), cpu=(fed - began) / samples, wall=sent["seconds"] / samples, again=sent["sent_again"])
     figures.update(series_memory=(anonymous - idle) / count, series_resident=(resident - idle_resident) / count)
     figures["until_durable"] = peer.durable()
     peer.stop(signal.SIGKILL)
