@@ -130,7 +130,8 @@ impl App {
         ruler.apply(&config.rules.groups);
         let (watched, memory) = (stores.clone(), config.budget.memory);
         memory::watch(watched, ingest.clone(), memory, Arc::clone(&clock), &timers);
-        Upkeep::new(stores.clone(), config.retention.clone(), &config.budget, clock).start(&timers);
+        let (retention, late) = (config.retention.clone(), config.metrics.out_of_order_window);
+        Upkeep::new(stores.clone(), retention, &config.budget, late, clock).start(&timers);
         endpoint(&addresses, token).write(data_dir.path())?;
         readiness.set(Phase::Ready);
         tracing::info!(http = addresses.http, "ready");

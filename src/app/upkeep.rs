@@ -12,6 +12,7 @@ use crate::base::error::Result;
 use crate::base::size::ByteSize;
 use crate::base::task::TaskGroup;
 use crate::config::{Budget, Retention};
+use crate::model::time::{Day, TimestampMs};
 use crate::storage::lifecycle::{Lifecycle, RetentionLimits};
 use crate::telemetry::{instruments, names};
 
@@ -21,11 +22,20 @@ const ROUND: Duration = Duration::from_secs(30);
 /// of metrics writes the whole current window again, so it is rarer, and sooner when memory asks.
 const ROUNDS_PER_FLUSH: [(&str, u32); 3] = [("metrics", 30), ("logs", 4), ("traces", 4)];
 
+/// How often days that are over are sought, to be sealed.
+const SEAL_ROUND: Duration = Duration::from_secs(900);
+/// How long after its end a day is sealed, besides the time in which late points are taken; one that
+/// is sealed and gets later points is sealed again.
+const REST_OF_A_DAY: Duration = Duration::from_secs(3_600);
+/// No window for late points holds sealing up longer than this.
+const LONGEST_WINDOW: Duration = Duration::from_secs(22 * 3_600);
+
 /// Keeps the stores within their limits.
 pub(crate) struct Upkeep {
     stores: OpenStores,
     retention: Retention,
     disk: ByteSize,
+    late: Duration,
     clock: SharedClock,
     bytes: Gauge<f64>,
     series: Gauge<f64>,
@@ -34,17 +44,19 @@ pub(crate) struct Upkeep {
 }
 
 impl Upkeep {
-    /// Prepares the upkeep of `stores`.
+    /// Prepares the upkeep of `stores`, which take points that are up to `late` old.
     pub(crate) fn new(
         stores: OpenStores,
         retention: Retention,
         budget: &Budget,
+        late: Duration,
         clock: SharedClock,
     ) -> Self {
         Upkeep {
             stores,
             retention,
             disk: budget.disk,
+            late,
             clock,
             bytes: instruments::gauge(names::STORAGE_BYTES, "Allocated bytes on disk, by signal."),
             series: instruments::gauge(names::ACTIVE_SERIES, "Active series."),
@@ -54,24 +66,49 @@ impl Upkeep {
             ),
             failed: instruments::counter(
                 names::UPKEEP_FAILED,
-                "Runs of flush and retention that failed, by signal and task.",
+                "Runs of flush, seal and retention that failed, by signal and task.",
             ),
         }
     }
 
-    /// Runs in a task of `tasks` until the group stops.
+    /// Runs in tasks of `tasks` until the group stops.
     pub(crate) fn start(self, tasks: &TaskGroup) {
-        let stop = tasks.stop_token();
+        let sealing = Arc::new(self);
+        let (upkeep, stop) = (Arc::clone(&sealing), tasks.stop_token());
         tasks.spawn("upkeep", async move {
             for round in 1_u32.. {
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = self.clock.sleep(ROUND) => {}
+                    () = upkeep.clock.sleep(ROUND) => {}
                 }
-                self.flush(round).await;
-                self.retain().await;
+                upkeep.flush(round).await;
+                upkeep.retain().await;
             }
         });
+        let stop = tasks.stop_token();
+        tasks.spawn("seal", async move {
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = sealing.clock.sleep(SEAL_ROUND) => {}
+                }
+                // Sealing takes its time, and what is given up is begun again after the next start.
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = sealing.seal() => {}
+                }
+            }
+        });
+    }
+
+    async fn seal(&self) {
+        let through = last_to_seal(self.clock.now_ms(), self.late);
+        for (signal, store) in self.stores.lifecycles() {
+            let sealed = store.seal_at_leisure(through).await;
+            if let Some(partitions @ 1..) = self.check(signal, "seal", sealed) {
+                tracing::info!(signal, partitions, bytes = store.disk_bytes(), "sealed");
+            }
+        }
     }
 
     async fn flush(&self, round: u32) {
@@ -133,6 +170,13 @@ impl Upkeep {
     }
 }
 
+/// Returns the last day that ended long enough before `now_ms`.
+fn last_to_seal(now_ms: i64, late: Duration) -> Day {
+    let rest = REST_OF_A_DAY + late.min(LONGEST_WINDOW);
+    let rest = i64::try_from(rest.as_millis()).unwrap_or(i64::MAX);
+    Day::of_ms(TimestampMs(now_ms.saturating_sub(rest))).previous()
+}
+
 fn nanos(span: Duration) -> i64 {
     i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
 }
@@ -151,6 +195,15 @@ fn share(sizes: [u64; 3], index: usize, budget: u64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_is_sealed_an_hour_after_late_points_end() {
+        let midnight = Day(100).range_ms().start.0;
+        let (hour, late) = (3_600_000, Duration::from_secs(3_600));
+        assert_eq!(last_to_seal(midnight + 2 * hour - 1, late), Day(98));
+        assert_eq!(last_to_seal(midnight + 2 * hour, late), Day(99));
+        assert_eq!(last_to_seal(midnight + 23 * hour, Duration::MAX), Day(99));
+    }
 
     #[test]
     fn signals_give_way_in_proportion_and_only_beyond_the_budget() {

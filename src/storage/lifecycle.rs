@@ -51,6 +51,14 @@ pub trait Lifecycle: Send + Sync {
         Ok(0)
     }
 
+    /// As [`Lifecycle::seal`], with at most a third of a core, and without what is in memory.
+    ///
+    /// # Errors
+    /// Those of [`Lifecycle::seal`].
+    async fn seal_at_leisure(&self, through: Day) -> Result<usize> {
+        self.seal(through).await
+    }
+
     /// Writes a copy of everything that was acknowledged before the call into the new directory
     /// `to`, which a store of this kind can be opened with. Writes go on meanwhile.
     ///

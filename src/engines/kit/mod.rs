@@ -11,6 +11,7 @@ pub mod log;
 pub mod writer;
 mod backend;
 pub mod container;
+pub mod new_container;
 pub mod partitions;
 pub mod lock;
 #[cfg(test)]

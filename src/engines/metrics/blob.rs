@@ -118,6 +118,11 @@ impl Packer {
         self.blobs.push((first, out));
     }
 
+    /// Returns the blobs that are closed by now, each with its first series.
+    pub(super) fn take(&mut self) -> Vec<(SeriesRef, Vec<u8>)> {
+        std::mem::take(&mut self.blobs)
+    }
+
     /// Returns the blobs, each with its first series.
     pub(super) fn finish(mut self) -> Vec<(SeriesRef, Vec<u8>)> {
         self.close();

@@ -59,6 +59,11 @@ impl Quarantine {
         DamageFacts { count: rows().count() as u64, places: rows().take(most).map(name).collect() }
     }
 
+    /// Returns whether damaged rows of a day were met.
+    pub(super) fn met_in(&self, day: Day) -> bool {
+        self.known.lock().range((day, "", Vec::new())..).next().is_some_and(|one| one.0 == day)
+    }
+
     /// Returns how many damaged rows were met.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {

@@ -1,25 +1,22 @@
 //! One UTC day in one file: what it holds and how it is read.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::engines::kit::container::{Container, Snapshot};
-use crate::engines::metrics::blob::Blob;
+use crate::engines::kit::container::{Change, Container};
 use crate::engines::metrics::codec::bytes::Reader;
 use crate::engines::metrics::damage::Damage;
-use crate::engines::metrics::entry::read_points;
 use crate::engines::metrics::index::{Index, SeriesRef};
 use crate::engines::metrics::mark::Mark;
-use crate::engines::metrics::merge::Points;
-use crate::engines::metrics::record::{read_exemplars, read_metadata};
+use crate::engines::metrics::record::read_metadata;
 use crate::engines::metrics::series_block;
+use crate::engines::metrics::tombstones::Tombstones;
+use crate::engines::metrics::view::DayView;
 use crate::engines::metrics::window::Window;
 use crate::model::batch::MetricMetadata;
-use crate::model::exemplar::Exemplar;
-use crate::model::time::{Day, TimeRange, TimestampMs};
+use crate::model::time::Day;
 
 /// One row, [`MARK_KEY`].
 pub(super) const META: &str = "meta";
@@ -27,6 +24,14 @@ pub(super) const META: &str = "meta";
 pub(super) const SERIES: &str = "series";
 /// Packed blobs of points by window and first series.
 pub(super) const CHUNKS: &str = "chunks";
+/// Packed blobs of whole days by first series; only in a sealed day.
+pub(super) const SEALED: &str = "sealed";
+/// Packed blobs of streams of times by first stream; only in a sealed day.
+pub(super) const TIMES: &str = "times";
+/// Packed blobs of aggregates of hours by first series; only in a sealed day.
+pub(super) const AGGREGATES: &str = "hours";
+/// One row, [`DELETED_KEY`].
+pub(super) const DELETED: &str = "deleted";
 /// Packed blobs of exemplars by window and first series.
 pub(super) const EXEMPLARS: &str = "exemplars";
 /// One row, [`FAMILIES_KEY`].
@@ -34,14 +39,20 @@ pub(super) const FAMILIES: &str = "families";
 /// Damaged rows that a flush replaced, by table and key.
 pub(super) const QUARANTINE: &str = "quarantine";
 
+/// All of them.
+pub(super) const TABLES: [&str; 10] =
+    [META, SERIES, CHUNKS, SEALED, TIMES, AGGREGATES, DELETED, EXEMPLARS, FAMILIES, QUARANTINE];
+
 pub(super) const MARK_KEY: &[u8] = b"mark";
 pub(super) const FAMILIES_KEY: &[u8] = b"all";
+pub(super) const DELETED_KEY: &[u8] = b"all";
 
 /// The file of one UTC day.
 pub(super) struct DayFile {
     day: Day,
     container: Container,
     mark: Mutex<Mark>,
+    tombstones: Mutex<Arc<Tombstones>>,
     /// Loaded when first needed, and given away again when many days are loaded.
     index: Mutex<Option<Arc<RwLock<Index>>>>,
 }
@@ -50,6 +61,11 @@ pub(super) struct DayFile {
 pub(super) fn blob_key(window: Window, first: SeriesRef) -> [u8; 5] {
     let [a, b, c, d] = first.to_be_bytes();
     [window.number, a, b, c, d]
+}
+
+/// Returns the key of the sealed blob that starts with a series, or with a stream of times.
+pub(super) fn sealed_key(first: u32) -> [u8; 4] {
+    first.to_be_bytes()
 }
 
 /// Returns the series of a key that [`blob_key`] made.
@@ -62,13 +78,24 @@ impl DayFile {
     /// Reads what a container says of itself; one without a mark is new.
     ///
     /// # Errors
-    /// `Corrupt` when the mark is damaged, `Unsupported` when a newer version wrote it.
+    /// `Corrupt` when the mark or the deletions are damaged, `Unsupported` when a newer version wrote it.
     pub(super) fn open(container: Container, day: Day) -> Result<Self> {
-        let mark = match container.snapshot()?.get(META, MARK_KEY)? {
+        let snapshot = container.snapshot()?;
+        let mark = match snapshot.get(META, MARK_KEY)? {
             Some(row) => Mark::decode(&row)?,
             None => Mark::default(),
         };
-        Ok(DayFile { day, container, mark: Mutex::new(mark), index: Mutex::new(None) })
+        let tombstones = match snapshot.get(DELETED, DELETED_KEY)? {
+            Some(row) => Tombstones::decode(&row)?,
+            None => Tombstones::default(),
+        };
+        Ok(DayFile {
+            day,
+            container,
+            mark: Mutex::new(mark),
+            tombstones: Mutex::new(Arc::new(tombstones)),
+            index: Mutex::new(None),
+        })
     }
 
     /// Returns the day.
@@ -84,6 +111,16 @@ impl DayFile {
     /// Sets the mark that was just committed.
     pub(super) fn set_mark(&self, mark: Mark) {
         *self.mark.lock() = mark;
+    }
+
+    /// Returns what was deleted.
+    pub(super) fn tombstones(&self) -> Arc<Tombstones> {
+        Arc::clone(&self.tombstones.lock())
+    }
+
+    /// Sets the deletions that were just committed.
+    pub(super) fn set_tombstones(&self, tombstones: Tombstones) {
+        *self.tombstones.lock() = Arc::new(tombstones);
     }
 
     /// Returns the container.
@@ -152,128 +189,40 @@ impl DayFile {
         }
     }
 
+    /// Writes every row into an empty file. Damaged ones are left out.
+    ///
+    /// # Errors
+    /// Those of the containers.
+    pub(super) fn copy_rows(&self, change: &mut Change<'_>) -> Result<()> {
+        let snapshot = self.container.snapshot()?;
+        for table in TABLES {
+            snapshot.visit(table, |key, value| match value {
+                Ok(value) => change.put(table, key, &value),
+                Err(error) if error.kind() == ErrorKind::Corrupt => Ok(()),
+                Err(error) => Err(error),
+            })?;
+        }
+        Ok(())
+    }
+
     /// Opens the day as it is now.
     ///
     /// # Errors
     /// `Internal` from the container; damaged blocks of series are only noted.
     pub(super) fn view(self: &Arc<Self>, damage: &mut Damage) -> Result<DayView> {
-        Ok(DayView {
-            day: self.day,
-            snapshot: self.container.snapshot()?,
-            index: self.index(damage)?,
-            near: BTreeMap::new(),
-        })
+        let mark = self.mark();
+        let snapshot = self.container.snapshot()?;
+        Ok(DayView::new(self.day, snapshot, self.index(damage)?, self.tombstones(), mark))
     }
 }
 
-/// One day as it was when the view was opened.
-pub(super) struct DayView {
-    day: Day,
-    snapshot: Snapshot,
-    index: Arc<RwLock<Index>>,
-    /// The blob of each window that was read last, because the next series is mostly in it too.
-    near: BTreeMap<u8, Near>,
-}
-
-struct Near {
-    first: SeriesRef,
-    /// `None` when the blob is damaged.
-    blob: Option<Blob>,
-}
-
-impl DayView {
-    /// Returns the series of the day.
-    pub(super) fn index(&self) -> &RwLock<Index> {
-        &self.index
-    }
-
-    /// Returns the points of a series inside `range`. What is damaged is noted and left out.
-    ///
-    /// # Errors
-    /// `Internal` from the container.
-    pub(super) fn points(
-        &mut self,
-        series: SeriesRef,
-        range: TimeRange<TimestampMs>,
-        damage: &mut Damage,
-    ) -> Result<Points> {
-        let mut points = Points::default();
-        for window in Window::within(self.day, range) {
-            let Some(entry) = self.entry(window, series, damage)? else { continue };
-            match read_points(entry, range) {
-                Ok(found) => points.add(found),
-                Err(error) => damage.note(self.day, CHUNKS, &blob_key(window, series), &error)?,
-            }
-        }
-        Ok(points)
-    }
-
-    /// Returns the exemplars of a series inside `range`. What is damaged is noted and left out.
-    ///
-    /// # Errors
-    /// `Internal` from the container.
-    pub(super) fn exemplars(
-        &self,
-        series: SeriesRef,
-        range: TimeRange<TimestampMs>,
-        damage: &mut Damage,
-    ) -> Result<Vec<Exemplar>> {
-        let mut found = Vec::new();
-        for window in Window::within(self.day, range) {
-            let near = read_blob(&self.snapshot, self.day, EXEMPLARS, window, series, damage)?;
-            let Some(Near { first, blob: Some(blob) }) = near else { continue };
-            let Some(entry) = blob.entry(series) else { continue };
-            match read_exemplars(&mut Reader::new(entry)) {
-                Ok(own) => {
-                    found.extend(own.into_iter().filter(|one| range.contains(one.timestamp)))
-                }
-                Err(error) => damage.note(self.day, EXEMPLARS, &blob_key(window, first), &error)?,
-            }
-        }
-        Ok(found)
-    }
-
-    fn entry(
-        &mut self,
-        window: Window,
-        series: SeriesRef,
-        damage: &mut Damage,
-    ) -> Result<Option<&[u8]>> {
-        let is_near = self.near.get(&window.number).is_some_and(|near| {
-            let last = near.blob.as_ref().and_then(Blob::last);
-            near.first <= series && last.is_some_and(|last| series <= last)
-        });
-        if !is_near {
-            let read = read_blob(&self.snapshot, self.day, CHUNKS, window, series, damage)?;
-            let Some(near) = read else { return Ok(None) };
-            self.near.insert(window.number, near);
-        }
-        let blob = self.near.get(&window.number).and_then(|near| near.blob.as_ref());
-        Ok(blob.and_then(|blob| blob.entry(series)))
-    }
-}
-
-/// Reads the blob in which a series would be; `None` when no blob starts early enough.
-fn read_blob(
-    snapshot: &Snapshot,
-    day: Day,
-    table: &'static str,
-    window: Window,
-    series: SeriesRef,
-    damage: &mut Damage,
-) -> Result<Option<Near>> {
-    let Some((key, bytes)) =
-        snapshot.last_in(table, &blob_key(window, 0), &blob_key(window, series))?
-    else {
-        return Ok(None);
-    };
-    let first = first_series(&key)?;
-    match bytes.and_then(Blob::open) {
-        Ok(blob) => Ok(Some(Near { first, blob: Some(blob) })),
-        Err(error) if error.kind() == ErrorKind::Internal => Err(error),
-        Err(error) => {
-            damage.note(day, table, &key, &error)?;
-            Ok(Some(Near { first, blob: None }))
-        }
+/// Writes the row of deletions.
+///
+/// # Errors
+/// Those of the container.
+pub(super) fn put_tombstones(change: &mut Change<'_>, tombstones: &Tombstones) -> Result<()> {
+    match tombstones.is_empty() {
+        true => change.delete(DELETED, DELETED_KEY),
+        false => change.put(DELETED, DELETED_KEY, &tombstones.encode()),
     }
 }

@@ -1,5 +1,6 @@
 //! The engine: opening, writing, flushing, closing, and the port.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::engines::metrics::head::Head;
 use crate::engines::metrics::places::Places;
 use crate::engines::metrics::questions;
 use crate::engines::metrics::select::Collector;
+use crate::engines::metrics::upkeep::Pace;
 use crate::model::batch::{MetricBatch, MetricMetadata};
 use crate::model::cut::Cut;
 use crate::model::labels::Labels;
@@ -50,13 +52,15 @@ impl Default for MetricOptions {
 
 /// The time-series store in files.
 pub struct Engine {
-    shared: Arc<Shared>,
-    files: Arc<Files>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) files: Arc<Files>,
     log: Log,
     writer: Writer<Shared>,
-    clock: SharedClock,
-    /// One flush or retention run at a time.
-    upkeep: tokio::sync::Mutex<()>,
+    pub(super) clock: SharedClock,
+    /// One change of the days at a time: flush, deletion, retention, a sealed day put in place.
+    pub(super) upkeep: Arc<tokio::sync::Mutex<()>>,
+    /// One run of sealing, deletion or copying at a time; taken before `upkeep`.
+    pub(super) sealing: tokio::sync::Mutex<()>,
     closed: AtomicBool,
 }
 
@@ -96,7 +100,8 @@ impl Engine {
             log,
             writer,
             clock: context.clock,
-            upkeep: tokio::sync::Mutex::default(),
+            upkeep: Arc::default(),
+            sealing: tokio::sync::Mutex::default(),
             closed: AtomicBool::new(false),
         })
     }
@@ -127,7 +132,7 @@ impl Engine {
     }
 
     /// Moves memory into files. What an earlier flush could not write is written first.
-    async fn flush_all(&self) -> Result<()> {
+    pub(super) async fn flush_all(&self) -> Result<()> {
         let _one = self.upkeep.lock().await;
         // A flush whose caller went away may wait for its last batches still.
         self.writer.exclusive(|_| ()).await?;
@@ -222,12 +227,18 @@ impl MetricStore for Engine {
         self.writer.write(Write::new(batch, true)).await?
     }
 
-    async fn delete(&self, _: Vec<Vec<Matcher>>, _: TimeRange<TimestampMs>) -> Result<Deleted> {
-        Err(Error::unsupported("series cannot be deleted yet"))
+    async fn delete(
+        &self,
+        match_sets: Vec<Vec<Matcher>>,
+        range: TimeRange<TimestampMs>,
+    ) -> Result<Deleted> {
+        self.check_open()?;
+        self.delete_series(match_sets, range).await
     }
 
     async fn purge_deleted(&self) -> Result<()> {
-        Err(Error::unsupported("series cannot be deleted yet"))
+        self.check_open()?;
+        self.purge_days().await
     }
 
     async fn select(&self, query: SelectQuery) -> Result<Box<dyn SeriesCursor>> {
@@ -303,6 +314,21 @@ impl Lifecycle for Engine {
 
     fn facts(&self) -> StoreFacts {
         facts::of(&self.shared.places.read().clone(), &self.files, &self.shared.quarantine)
+    }
+
+    async fn seal(&self, through: Day) -> Result<usize> {
+        self.check_open()?;
+        self.seal_days(through, Pace::Full).await
+    }
+
+    async fn seal_at_leisure(&self, through: Day) -> Result<usize> {
+        self.check_open()?;
+        self.seal_days(through, Pace::Third).await
+    }
+
+    async fn snapshot(&self, to: &Path) -> Result<()> {
+        self.check_open()?;
+        self.copy_days(to).await
     }
 
     fn disk_bytes(&self) -> u64 {

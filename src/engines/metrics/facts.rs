@@ -18,7 +18,10 @@ pub(super) fn of(places: &Places, files: &Files, quarantine: &Quarantine) -> Sto
         PartitionFacts {
             day: partition.day,
             bytes: partition.bytes,
-            state: PartitionState::Live,
+            state: match mark.and_then(|mark| mark.sealed) {
+                Some(_) => PartitionState::Sealed,
+                None => PartitionState::Live,
+            },
             series: mark.map(|mark| u64::from(mark.series)),
             points: None,
             times: bounds,

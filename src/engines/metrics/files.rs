@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::base::error::{ErrorKind, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::engines::kit::container::Container;
 use crate::engines::kit::disk::Disk;
+use crate::engines::kit::new_container::NewContainer;
 use crate::engines::kit::partitions::{self, Partition};
 use crate::engines::metrics::apply::Shared;
 use crate::engines::metrics::damage::Quarantine;
@@ -17,6 +18,12 @@ const SUFFIX: &str = ".redb";
 
 /// What follows the name of a file that is damaged as a whole.
 const ASIDE: &str = ".damaged";
+
+/// What a day's file that is damaged as a whole is called.
+const ASIDE_SUFFIX: &str = ".redb.damaged";
+
+/// Files that are not complete yet; emptied at every start.
+const NEW: &str = "tmp";
 
 /// Page cache of a file that is written to.
 const LIVE_CACHE_BYTES: usize = 8 << 20;
@@ -41,7 +48,11 @@ impl Files {
         dir: &Path,
         quarantine: &Quarantine,
     ) -> Result<(Self, Vec<DayFile>)> {
-        disk.create_dir(dir)?;
+        let new = dir.join(NEW);
+        disk.create_dir(&new)?;
+        for leftover in disk.list(&new)? {
+            disk.remove(&leftover)?;
+        }
         let found = partitions::files(disk.as_ref(), dir, SUFFIX)?;
         let mut days = Vec::with_capacity(found.len());
         for (place, partition) in found.iter().enumerate() {
@@ -72,6 +83,71 @@ impl Files {
         Ok(file)
     }
 
+    /// Starts a new container at a path.
+    ///
+    /// # Errors
+    /// Those of the container.
+    pub(super) fn create(&self, path: &Path, cache_bytes: usize) -> Result<NewContainer> {
+        NewContainer::create(&self.disk, path, cache_bytes)
+    }
+
+    /// Returns where the next form of a day is built.
+    pub(super) fn new_path(&self, day: Day) -> PathBuf {
+        self.dir.join(NEW).join(format!("{day}{SUFFIX}"))
+    }
+
+    /// Gives up what was built of a day.
+    pub(super) fn drop_new(&self, day: Day) {
+        // What cannot be removed now goes at the next start.
+        let _ = self.disk.remove(&self.new_path(day));
+    }
+
+    /// Puts the built form of a day in place of the old one. Queries that read that one go on.
+    ///
+    /// # Errors
+    /// `Internal` from the file system and those of the container. The day's file is the old or the
+    /// new one.
+    pub(super) fn replace(&self, shared: &Shared, day: Day) -> Result<()> {
+        let (new, path) = (self.new_path(day), self.path(day));
+        self.disk.open(&new, false)?.sync_data()?;
+        // A power cut must not show the name without what it names.
+        self.disk.sync_dir(&self.dir.join(NEW))?;
+        self.disk.rename(&new, &path)?;
+        let synced = self.disk.sync_dir(&self.dir);
+        match open_day(&self.disk, &path, day, OLD_CACHE_BYTES) {
+            Ok(file) => shared.places.write().add_day(Arc::new(file)),
+            Err(error) => {
+                // Nothing may write to the old file, which has no name any more.
+                shared.places.write().remove_day(day);
+                return Err(error);
+            }
+        }
+        Ok(synced?)
+    }
+
+    /// Writes copies of days into a new directory.
+    ///
+    /// # Errors
+    /// `Conflict` when the directory has files; those of the file system and the containers.
+    pub(super) fn copy<'a>(
+        &self,
+        days: impl Iterator<Item = &'a Arc<DayFile>>,
+        to: &Path,
+    ) -> Result<()> {
+        if !self.disk.list(to)?.is_empty() {
+            let text = format!("{} holds files already", to.display());
+            return Err(Error::new(ErrorKind::Conflict, text));
+        }
+        self.disk.create_dir(to)?;
+        for file in days {
+            let path = to.join(format!("{}{SUFFIX}", file.day()));
+            let new = self.create(&path, OLD_CACHE_BYTES)?;
+            file.copy_rows(&mut new.change())?;
+            new.finish()?;
+        }
+        Ok(self.disk.sync_dir(to)?)
+    }
+
     /// Drops whole days by the limits, never the newest file.
     ///
     /// # Errors
@@ -83,18 +159,28 @@ impl Files {
     ) -> Result<Dropped> {
         let newest = shared.places.read().all_days().next_back().map(|file| file.day());
         let Some(live) = newest else { return Ok(Dropped::default()) };
-        let all = partitions::files(self.disk.as_ref(), &self.dir, SUFFIX)?;
-        let gone = partitions::expired(&all, limits, live);
-        for partition in &gone {
+        let mut all = partitions::files(self.disk.as_ref(), &self.dir, SUFFIX)?;
+        all.extend(partitions::files(self.disk.as_ref(), &self.dir, ASIDE_SUFFIX)?);
+        all.sort_by(|one, other| (one.day, &one.path).cmp(&(other.day, &other.path)));
+        let known: u64 = all.iter().map(|partition| partition.bytes).sum();
+        // What is being built takes room from the rest.
+        let building = self.allocated().saturating_sub(known);
+        let max_bytes = limits.max_bytes.map(|most| most.saturating_sub(building));
+        let gone = partitions::expired(&all, RetentionLimits { max_bytes, ..limits }, live);
+        for partition in gone.iter().filter(|partition| partition.path == self.path(partition.day))
+        {
             // Queries that read the file go on; new ones do not find it.
             shared.places.write().remove_day(partition.day);
         }
         partitions::unlink(self.disk.as_ref(), &gone)
     }
 
-    /// Returns the bytes that all files have allocated.
+    /// Returns the bytes that all files have allocated, damaged and new ones too.
     pub(super) fn allocated(&self) -> u64 {
-        self.on_disk().iter().map(|partition| partition.bytes).sum()
+        let files = |dir: &Path, suffix| partitions::files(self.disk.as_ref(), dir, suffix);
+        let aside = files(&self.dir, ASIDE_SUFFIX).unwrap_or_default();
+        let new = files(&self.dir.join(NEW), SUFFIX).unwrap_or_default();
+        self.on_disk().iter().chain(&aside).chain(&new).map(|partition| partition.bytes).sum()
     }
 
     /// Returns the files of days, oldest first; none when the directory cannot be read.

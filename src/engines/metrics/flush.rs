@@ -10,7 +10,7 @@ use crate::engines::metrics::codec::bytes::Reader;
 use crate::engines::metrics::damage::Damage;
 use crate::engines::metrics::day::{
     CHUNKS, DayFile, EXEMPLARS, FAMILIES, FAMILIES_KEY, MARK_KEY, META, QUARANTINE, SERIES,
-    blob_key, first_series,
+    blob_key, first_series, put_tombstones,
 };
 use crate::engines::metrics::entry::{put_points, read_points};
 use crate::engines::metrics::head::{Head, HeadSeries, MAX_EXEMPLARS, add_exemplar};
@@ -18,6 +18,7 @@ use crate::engines::metrics::index::{Index, SeriesRef};
 use crate::engines::metrics::mark::Mark;
 use crate::engines::metrics::record::{put_exemplars, put_metadata, read_exemplars};
 use crate::engines::metrics::series_block;
+use crate::engines::metrics::tombstones::Tombstones;
 use crate::engines::metrics::window::{Joined, Rewrite, Window, rewrite};
 use crate::model::batch::MetricMetadata;
 use crate::model::exemplar::Exemplar;
@@ -26,11 +27,22 @@ use crate::model::time::{Day, TimeRange, TimestampMs};
 /// A blob and its checksum just fit a page of 32 KiB of the container, which then wastes nothing.
 const BLOB_BYTES: usize = (32 << 10) - PAGE_SLACK - 4;
 
+/// Returns the size of the blobs of windows.
+pub(super) fn window_limit() -> Limit {
+    Limit(BLOB_BYTES)
+}
+
 /// Which series of a head have something for a window.
 #[derive(Default)]
 pub(super) struct DayPlan {
     points: BTreeMap<Window, Vec<SeriesRef>>,
     exemplars: BTreeMap<Window, Vec<SeriesRef>>,
+}
+
+impl DayPlan {
+    fn is_empty(&self) -> bool {
+        self.points.is_empty() && self.exemplars.is_empty()
+    }
 }
 
 /// Finds out which days and windows a head touches.
@@ -86,6 +98,10 @@ pub(super) fn write_day(
         mark.complete = progress.lsn;
         mark.newest = progress.newest;
     }
+    mark.changed |= mark.sealed.is_some() && !plan.is_empty();
+    let mut tombstones = Tombstones::clone(&file.tombstones());
+    let mut revived = false;
+    local.values().for_each(|series| revived |= tombstones.revive(*series));
     let known = mark.series;
     let before = file.container().snapshot()?;
     file.container().write(|change| {
@@ -95,7 +111,7 @@ pub(super) fn write_day(
             let changed = rewrite(
                 blobs(&before, CHUNKS, *window, damage)?,
                 new,
-                Limit(BLOB_BYTES),
+                window_limit(),
                 |old, from| join_points(old, head.points(from), *window, &mut mark),
             );
             apply(change, CHUNKS, *window, changed, damage)?;
@@ -105,7 +121,7 @@ pub(super) fn write_day(
             let changed = rewrite(
                 blobs(&before, EXEMPLARS, *window, damage)?,
                 new,
-                Limit(BLOB_BYTES),
+                window_limit(),
                 |old, from| join_exemplars(old, head.points(from).exemplars(), *window),
             );
             apply(change, EXEMPLARS, *window, changed, damage)?;
@@ -115,9 +131,15 @@ pub(super) fn write_day(
             put_metadata(families, &mut row);
             change.put(FAMILIES, FAMILIES_KEY, &row)?;
         }
+        if revived {
+            put_tombstones(change, &tombstones)?;
+        }
         change.put(META, MARK_KEY, &mark.encode())
     })?;
     file.set_mark(mark);
+    if revived {
+        file.set_tombstones(tombstones);
+    }
     Ok(())
 }
 
@@ -195,7 +217,7 @@ fn join_exemplars(old: Option<&[u8]>, new: &[Exemplar], window: Window) -> Joine
 }
 
 /// Returns the blobs of a window; a damaged one comes without its bytes.
-fn blobs(
+pub(super) fn blobs(
     before: &Snapshot,
     table: &'static str,
     window: Window,
@@ -216,7 +238,7 @@ fn blobs(
 }
 
 /// Puts the new blobs of a window in place of the old ones, and damaged ones aside.
-fn apply(
+pub(super) fn apply(
     change: &mut Change<'_>,
     table: &'static str,
     window: Window,

@@ -1,9 +1,11 @@
 //! How far the log is in a day file, as one small row that every flush rewrites.
 //!
 //! ```text
-//! version u8 = 1, flushed LSN, complete LSN, newest time (signed), oldest and newest time of the
-//! day's points (signed; oldest > newest when there is none), number of series
+//! version u8 = 2, flushed LSN, complete LSN, newest time (signed), oldest and newest time of the
+//! day's points (signed; oldest > newest when there is none), number of series,
+//! number of sealed series and 1 (0: a live day), whether anything changed since (u8)
 //! ```
+//! Version 1 ends with the number of series: a live day.
 
 use crate::base::error::{Error, Result};
 use crate::engines::kit::log::Lsn;
@@ -11,7 +13,7 @@ use crate::engines::metrics::codec::bytes::{Reader, put_signed, put_varint};
 use crate::engines::metrics::index::SeriesRef;
 use crate::model::time::{TimeRange, TimestampMs};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// How far the log is in a day file, and what time its points span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +28,25 @@ pub(super) struct Mark {
     pub(super) bounds: TimeRange<TimestampMs>,
     /// Series of this day: the number that the next new one gets.
     pub(super) series: SeriesRef,
+    /// Of a sealed day the number of series in the sealed tables, numbered in the order of their
+    /// labels; later ones and late points are in the tables of a live day.
+    pub(super) sealed: Option<SeriesRef>,
+    /// Whether points came or were deleted after sealing.
+    pub(super) changed: bool,
 }
 
 impl Default for Mark {
     fn default() -> Self {
         let bounds = TimeRange::new(TimestampMs(i64::MAX), TimestampMs(i64::MIN));
-        Mark { flushed: Lsn(0), complete: Lsn(0), newest: i64::MIN, bounds, series: 0 }
+        Mark {
+            flushed: Lsn(0),
+            complete: Lsn(0),
+            newest: i64::MIN,
+            bounds,
+            series: 0,
+            sealed: None,
+            changed: false,
+        }
     }
 }
 
@@ -45,6 +60,8 @@ impl Mark {
         put_signed(&mut out, self.bounds.start.0);
         put_signed(&mut out, self.bounds.end.0);
         put_varint(&mut out, u64::from(self.series));
+        put_varint(&mut out, self.sealed.map_or(0, |sealed| u64::from(sealed) + 1));
+        out.push(u8::from(self.changed));
         out
     }
 
@@ -55,16 +72,28 @@ impl Mark {
     pub(super) fn decode(row: &[u8]) -> Result<Self> {
         let mut bytes = Reader::new(row);
         let version = bytes.byte()?;
-        if version != VERSION {
+        if !(1..=VERSION).contains(&version) {
             return Err(Error::unsupported(format!("metric day file of version {version}")));
         }
-        Ok(Mark {
+        let mut mark = Mark {
             flushed: Lsn(bytes.varint()?),
             complete: Lsn(bytes.varint()?),
             newest: bytes.signed()?,
             bounds: TimeRange::new(TimestampMs(bytes.signed()?), TimestampMs(bytes.signed()?)),
             series: bytes.count(SeriesRef::MAX as usize)? as SeriesRef,
-        })
+            ..Mark::default()
+        };
+        if version >= 2 {
+            let sealed = bytes.count(mark.series as usize + 1)?;
+            mark.sealed = sealed.checked_sub(1).map(|sealed| sealed as SeriesRef);
+            mark.changed = bytes.byte()? != 0;
+        }
+        Ok(mark)
+    }
+
+    /// Returns whether the day is in its final form and nothing came since.
+    pub(super) fn is_final(&self) -> bool {
+        self.sealed.is_some() && !self.changed
     }
 
     /// Widens the bounds so that they hold `other`.
@@ -86,8 +115,13 @@ mod tests {
         mark.include(TimeRange::new(TimestampMs(10), TimestampMs(20)));
         mark.include(TimeRange::new(TimestampMs(15), TimestampMs(25)));
         assert_eq!((mark.bounds.start.0, mark.bounds.end.0), (10, 25));
+        for sealed in [None, Some(0), Some(3)] {
+            let mark = Mark { sealed, changed: sealed == Some(3), ..mark };
+            assert_eq!(Mark::decode(&mark.encode()).unwrap(), mark);
+        }
         let row = mark.encode();
-        assert_eq!(Mark::decode(&row).unwrap(), mark);
         assert!(Mark::decode(&row[..3]).is_err());
+        let first_version = [&[1], &row[1..row.len() - 2]].concat();
+        assert_eq!(Mark::decode(&first_version).unwrap(), mark);
     }
 }

@@ -1,6 +1,7 @@
 //! Joins what several places hold of one series: the first place wins a timestamp.
 
 use crate::engines::metrics::codec::point::Point;
+use crate::model::histogram::CounterResetHint;
 use crate::model::sample::{HistogramSample, Sample, StartTime};
 use crate::model::time::{TimeRange, TimestampMs};
 
@@ -35,6 +36,8 @@ impl Points {
 
     /// Adds points of a later place, except where a timestamp is taken.
     pub(super) fn add(&mut self, mut later: Points) {
+        // What it says is about a point of another place, which may be deleted there.
+        later.histograms.first_mut().into_iter().for_each(Point::doubt);
         if self.is_empty() {
             *self = later;
             return;
@@ -48,6 +51,41 @@ impl Points {
         merge(&mut self.histograms, later.histograms);
         merge(&mut self.starts, later.starts);
     }
+
+    /// Settles what histograms say of the ones right before them, where that is open.
+    pub(super) fn settle(&mut self) {
+        let mut previous: Option<HistogramSample> = None;
+        for sample in &mut self.histograms {
+            if sample.histogram.counter_reset_hint == CounterResetHint::Unknown {
+                sample.settle(previous.as_ref());
+            }
+            previous = Some(sample.clone());
+        }
+    }
+
+    /// Removes the points inside the ranges, which are in time order and apart from each other.
+    pub(super) fn remove(&mut self, ranges: &[TimeRange<TimestampMs>]) {
+        if ranges.is_empty() {
+            return;
+        }
+        remove(&mut self.floats, ranges);
+        remove(&mut self.histograms, ranges);
+        remove(&mut self.starts, ranges);
+    }
+}
+
+fn remove<P: Point>(points: &mut Vec<P>, ranges: &[TimeRange<TimestampMs>]) {
+    let mut after_removed = false;
+    points.retain_mut(|point| {
+        let at = TimestampMs(point.at());
+        let place = ranges.partition_point(|range| range.end < at);
+        let removed = ranges.get(place).is_some_and(|range| range.contains(at));
+        // What it says of the one before is said of a point that is not there any more.
+        if std::mem::replace(&mut after_removed, removed) && !removed {
+            point.doubt();
+        }
+        !removed
+    });
 }
 
 fn holds<P: Point>(points: &[P], at: i64) -> bool {
@@ -104,6 +142,16 @@ mod tests {
         let found: Vec<_> = points.floats.iter().map(|one| (one.at(), one.value)).collect();
         let wanted = [(5, 2.0), (10, 1.0), (20, 2.0), (30, 1.0), (50, 1.0), (60, 2.0)];
         assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn removed_ranges_leave_no_point_behind() {
+        let mut points = floats(&[10, 20, 30, 40, 50], 1.0);
+        let ranges = [(5, 10), (25, 30), (35, 45)];
+        points.remove(
+            &ranges.map(|(start, end)| TimeRange::new(TimestampMs(start), TimestampMs(end))),
+        );
+        assert_eq!(points.floats.iter().map(Point::at).collect::<Vec<_>>(), [20, 50]);
     }
 
     #[test]

@@ -16,6 +16,10 @@
 //! * **Reading** joins files, the head that is being flushed, and the head, in this order; the first
 //!   one wins a timestamp (`merge`).
 //!
+//! * **Sealing** rewrites a day that is over into its final form (`seal`): whole days of series in
+//!   place of windows, in the best codec, times once for all series that share them, and hours as
+//!   aggregates. Late points go into windows again, until the day is sealed once more.
+//!
 //! # A day file
 //! All keys and values are bytes; the container checks values. Numbers in keys are big-endian.
 //! ```text
@@ -23,12 +27,17 @@
 //! meta        "mark"                             LSNs, time bounds, number of series   (`mark`)
 //! series      first series u32                   labels of up to 1,024 series, zstd    (`series_block`)
 //! chunks      window u8 (2 h each), series u32   packed blob of points                 (`blob`, `entry`)
+//! sealed      series u32                         packed blob of whole days            (`sealed`)
+//! times       stream u32                         packed blob of streams of times      (`times`)
+//! hours       series u32                         packed blob of aggregates            (`aggregates`)
+//! deleted     "all"                              what readers leave out               (`tombstones`)
 //! exemplars   window u8, series u32              packed blob of exemplars
 //! families    "all"                              all that is known of metric families
 //! quarantine  table name, key                    damaged bytes that a flush replaced, if readable
 //! ```
-//! Series are numbered per file, new ones of one flush in the order of their labels. A blob is just
-//! under 32 KiB, a page of the container, and its key names its first series: reading series `s` in
+//! Series are numbered per file, new ones of one flush in the order of their labels, and all of them
+//! again when a day is sealed. A blob is just under 32 KiB, or 64 KiB in the sealed tables, a page of
+//! the container, and its key names its first series: reading series `s` in
 //! window `w` is one seek to the last key at most `(w, s)`. Points are encoded by `codec`. Every row
 //! starts with its version.
 //!
@@ -54,12 +63,20 @@ mod tail;
 mod run;
 mod flush;
 mod window;
+mod seal;
+mod delete;
+mod upkeep;
 mod blob;
 mod entry;
 mod series_block;
 mod mark;
+mod times;
+mod sealed;
+mod aggregates;
+mod tombstones;
 mod files;
 mod day;
+mod view;
 mod merge;
 mod select;
 mod questions;

@@ -78,7 +78,12 @@ impl Places {
         self.days.get(&day)
     }
 
-    /// Adds the file of a day.
+    /// Returns whether a day's file is still this one.
+    pub(super) fn holds(&self, file: &Arc<DayFile>) -> bool {
+        self.days.get(&file.day()).is_some_and(|own| Arc::ptr_eq(own, file))
+    }
+
+    /// Adds the file of a day, in place of an older one.
     pub(super) fn add_day(&mut self, file: Arc<DayFile>) {
         self.days.insert(file.day(), file);
     }

@@ -88,7 +88,13 @@ fn visit(
     for day in places.days(query.range) {
         let index = day.index(&mut damage)?;
         let index = index.read();
-        let asked = (!query.match_sets.is_empty()).then(|| index.matching_any(&query.match_sets));
+        let deleted = day.tombstones();
+        let gone = deleted.gone();
+        let some = !query.match_sets.is_empty() || !gone.is_empty();
+        let mut asked = some.then(|| index.matching_any(&query.match_sets));
+        if let Some(asked) = asked.as_mut().filter(|_| !gone.is_empty()) {
+            asked.retain(|series| !gone.contains(series));
+        }
         see(&index, asked.as_deref());
     }
     for head in places.heads() {

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::engines::metrics::damage::Damage;
-use crate::engines::metrics::day::DayView;
 use crate::engines::metrics::head::{Head, HeadSeries};
 use crate::engines::metrics::index::SeriesRef;
 use crate::engines::metrics::merge::Points;
+use crate::engines::metrics::view::DayView;
 use crate::model::labels::Labels;
 use crate::model::matcher::Matcher;
 use crate::model::series::SeriesData;
@@ -71,6 +71,9 @@ impl<'a> Collector<'a> {
         {
             let index = view.index().read();
             for series in index.matching(self.matchers) {
+                if view.gone().contains(&series) {
+                    continue;
+                }
                 self.selected(index.labels(series)).in_days.push((place, series));
             }
         }

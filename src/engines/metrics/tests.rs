@@ -1,6 +1,8 @@
 //! The engine as a whole: the contract, and long random lives compared with the memory store.
 
+mod golden;
 mod lives;
+mod seals;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -61,6 +63,14 @@ fn open(disk: &FaultyDisk) -> (Log, Arc<Engine>) {
     (log, Arc::new(Engine::open(context, OPTIONS).unwrap()))
 }
 
+/// Opens a copy of an engine's files with a log of its own.
+fn open_copy(disk: &FaultyDisk, dir: &Path) -> Arc<Engine> {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let log = Log::open(Arc::clone(&disk), &dir.join("wal"), LogOptions::default()).unwrap();
+    let context = EngineContext { log, disk, dir: dir.into(), clock: ManualClock::at_ms(NOON) };
+    Arc::new(Engine::open(context, OPTIONS).unwrap())
+}
+
 #[derive(Default)]
 struct OnDisk {
     current: Mutex<Option<House>>,
@@ -82,10 +92,6 @@ impl Subject for OnDisk {
         let engine: Arc<dyn MetricStore> = house.engine.clone();
         *self.current.lock() = Some(house);
         Some(engine)
-    }
-
-    fn deletes(&self) -> bool {
-        false
     }
 
     fn takes_history(&self) -> bool {

@@ -53,7 +53,7 @@ pub(super) struct Rewrite {
 
 /// An old and a new entry in one.
 pub(super) struct Joined {
-    /// The bytes of the entry.
+    /// The bytes of the entry; none when it goes.
     pub(super) entry: Vec<u8>,
     /// Whether the old entry could not be read and only the new one is in here.
     pub(super) damaged: bool,
@@ -110,7 +110,9 @@ fn join_blob<T>(
             Some((_, fresh)) => {
                 let joined = join(Some(entry), fresh);
                 whole &= !joined.damaged;
-                packer.push(series, joined.entry);
+                if !joined.entry.is_empty() {
+                    packer.push(series, joined.entry);
+                }
             }
             None => packer.push(series, entry.to_vec()),
         }

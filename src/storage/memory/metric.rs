@@ -169,14 +169,18 @@ impl Series {
             let hint = new.settled_hint(previous);
             Arc::make_mut(new).counter_reset_hint = hint;
         }
-        // What was known of the next point was about the one that came before it until now.
+        self.doubt(at);
+        self.points.insert(at, point);
+        true
+    }
+
+    /// Forgets what the next point from `at` on says of the one that came before it until now.
+    fn doubt(&mut self, at: TimestampMs) {
         if let Some((_, Point::Histogram(next))) = self.points.range_mut(at..).next()
             && next.counter_reset_hint == CounterResetHint::NotReset
         {
             Arc::make_mut(next).counter_reset_hint = CounterResetHint::Unknown;
         }
-        self.points.insert(at, point);
-        true
     }
 
     fn within(&self, range: TimeRange<TimestampMs>) -> impl Iterator<Item = (TimestampMs, &Point)> {
@@ -256,7 +260,10 @@ impl MetricStore for MemoryMetricStore {
             series.points.retain(|at, _| !range.contains(*at));
             series.starts.retain(|at, _| !range.contains(*at));
             series.exemplars.retain(|one| !range.contains(one.timestamp));
-            deleted.series += u64::from(series.points.len() < before);
+            if series.points.len() < before {
+                deleted.series += 1;
+                series.doubt(range.end);
+            }
         }
         state.series.retain(|_, series| !series.points.is_empty() || !series.exemplars.is_empty());
         Ok(deleted)

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
 use crate::engines::metrics::codec::bytes::{Reader, put_float, put_signed, put_varint};
-use crate::engines::metrics::codec::floats;
+use crate::engines::metrics::codec::{Effort, floats};
 use crate::model::histogram::{CounterResetHint, Histogram, Span};
 
 /// The most buckets of one side that are read back.
 const MAX_BUCKETS: usize = 1 << 16;
 
 /// Appends histograms in runs of equal layout.
-pub(super) fn encode(histograms: &[&Histogram], out: &mut Vec<u8>) {
+pub(super) fn encode(histograms: &[&Histogram], effort: Effort, out: &mut Vec<u8>) {
     let mut rest = histograms;
     while let Some(first) = rest.first() {
         let length = rest.iter().take_while(|one| same_layout(first, one)).count();
@@ -20,7 +20,7 @@ pub(super) fn encode(histograms: &[&Histogram], out: &mut Vec<u8>) {
         put_layout(first, out);
         for column in columns(first) {
             let values: Vec<_> = run.iter().map(|histogram| column.get(histogram)).collect();
-            floats::encode(&values, out);
+            floats::encode(&values, effort, out);
         }
         rest = tail;
     }

@@ -1,7 +1,7 @@
 //! Whole numbers that move regularly: differences, divided by what they share, packed.
 
 use crate::base::error::{Error, Result};
-use crate::engines::metrics::codec::bits::{BitReader, BitWriter};
+use crate::engines::metrics::codec::bits::BitWriter;
 use crate::engines::metrics::codec::bytes::{Reader, put_signed, put_varint, unzigzag, zigzag};
 
 const CONSTANT: u8 = 0;
@@ -15,7 +15,7 @@ const BLOCK: usize = 128;
 const FROM_SMALLEST: u8 = 0x80;
 
 /// Appends `values`, of which there is at least one. Differences wrap, so any values will do.
-pub(super) fn encode(values: &[i64], out: &mut Vec<u8>) {
+pub(in crate::engines::metrics) fn encode(values: &[i64], out: &mut Vec<u8>) {
     let first = values.first().copied().unwrap_or(0);
     let mut deltas: Vec<i64> =
         values.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
@@ -38,7 +38,10 @@ pub(super) fn encode(values: &[i64], out: &mut Vec<u8>) {
 }
 
 /// Reads `count` values, which the caller has bounded and which are at least one.
-pub(super) fn decode(bytes: &mut Reader<'_>, count: usize) -> Result<Vec<i64>> {
+pub(in crate::engines::metrics) fn decode(
+    bytes: &mut Reader<'_>,
+    count: usize,
+) -> Result<Vec<i64>> {
     let mode = bytes.byte()?;
     let first = bytes.signed()?;
     match mode {
@@ -160,11 +163,9 @@ fn unpack(bytes: &mut Reader<'_>, count: usize, out: &mut Vec<i64>) -> Result<()
     }
     let smallest = if head & FROM_SMALLEST != 0 { Some(bytes.signed()?) } else { None };
     let exceptions = bytes.count(count)?;
-    let mut numbers = Vec::with_capacity(count);
-    let mut packed = BitReader::new(bytes);
-    for _ in 0..count {
-        numbers.push(packed.get(width)?);
-    }
+    let mut numbers = [0; BLOCK];
+    let numbers = &mut numbers[..count];
+    unpack_bits(bytes.take((count * width as usize).div_ceil(8))?, width, numbers);
     for _ in 0..exceptions {
         let place = usize::from(bytes.byte()?);
         let high = bytes.varint()?.checked_shl(width).unwrap_or(0);
@@ -174,11 +175,31 @@ fn unpack(bytes: &mut Reader<'_>, count: usize, out: &mut Vec<i64>) -> Result<()
     }
     match smallest {
         Some(smallest) => {
-            out.extend(numbers.into_iter().map(|number| smallest.wrapping_add(number as i64)));
+            out.extend(numbers.iter().map(|number| smallest.wrapping_add(*number as i64)));
         }
-        None => out.extend(numbers.into_iter().map(unzigzag)),
+        None => out.extend(numbers.iter().map(|number| unzigzag(*number))),
     }
     Ok(())
+}
+
+/// Takes numbers of one width from bytes that hold just them.
+fn unpack_bits(packed: &[u8], width: u32, numbers: &mut [u64]) {
+    // Eight bytes from any place on hold a number of up to 57 bits at any bit of the first one.
+    let mut padded = [0_u8; BLOCK * 8 + 16];
+    padded[..packed.len()].copy_from_slice(packed);
+    let mask = if width == 64 { u64::MAX } else { (1 << width) - 1 };
+    let mut bit = 0;
+    for number in numbers {
+        let (place, shift) = (bit / 8, bit % 8);
+        let mut low = [0; 8];
+        low.copy_from_slice(&padded[place..place + 8]);
+        *number = u64::from_le_bytes(low) >> shift;
+        if width > 57 && shift > 0 {
+            *number |= u64::from(padded[place + 8]) << (64 - shift);
+        }
+        *number &= mask;
+        bit += width as usize;
+    }
 }
 
 #[cfg(test)]

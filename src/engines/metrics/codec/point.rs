@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
 use crate::engines::metrics::codec::bytes::{Reader, put_varint};
-use crate::engines::metrics::codec::{floats, histograms, integers};
+use crate::engines::metrics::codec::{Effort, floats, histograms, integers};
 use crate::model::histogram::{CounterResetHint, Histogram};
 use crate::model::sample::{HistogramSample, Sample, StartTime};
 use crate::model::time::TimestampMs;
@@ -29,7 +29,7 @@ pub(in crate::engines::metrics) trait Point:
     fn doubt(&mut self) {}
 
     /// Appends the values of `points`.
-    fn put_values(points: &[Self], out: &mut Vec<u8>);
+    fn put_values(points: &[Self], effort: Effort, out: &mut Vec<u8>);
 
     /// Reads the values that belong to `times`.
     fn read_values(bytes: &mut Reader<'_>, times: Vec<i64>) -> Result<Vec<Self>>;
@@ -41,7 +41,7 @@ pub(in crate::engines::metrics) fn encode<P: Point>(points: &[P], out: &mut Vec<
     put_varint(out, points.len() as u64);
     let times: Vec<_> = points.iter().map(Point::at).collect();
     integers::encode(&times, out);
-    P::put_values(points, out);
+    P::put_values(points, Effort::Quick, out);
 }
 
 /// Decodes one chunk.
@@ -71,9 +71,9 @@ impl Point for Sample {
         self.value.to_bits() == other.value.to_bits()
     }
 
-    fn put_values(points: &[Self], out: &mut Vec<u8>) {
+    fn put_values(points: &[Self], effort: Effort, out: &mut Vec<u8>) {
         let values: Vec<_> = points.iter().map(|point| point.value).collect();
-        floats::encode(&values, out);
+        floats::encode(&values, effort, out);
     }
 
     fn read_values(bytes: &mut Reader<'_>, times: Vec<i64>) -> Result<Vec<Self>> {
@@ -104,9 +104,9 @@ impl Point for HistogramSample {
         }
     }
 
-    fn put_values(points: &[Self], out: &mut Vec<u8>) {
+    fn put_values(points: &[Self], effort: Effort, out: &mut Vec<u8>) {
         let values: Vec<&Histogram> = points.iter().map(|point| &*point.histogram).collect();
-        histograms::encode(&values, out);
+        histograms::encode(&values, effort, out);
     }
 
     fn read_values(bytes: &mut Reader<'_>, times: Vec<i64>) -> Result<Vec<Self>> {
@@ -128,7 +128,7 @@ impl Point for StartTime {
     }
 
     /// Starts are mostly one instant for many points, or the time of the point before.
-    fn put_values(points: &[Self], out: &mut Vec<u8>) {
+    fn put_values(points: &[Self], _effort: Effort, out: &mut Vec<u8>) {
         let starts: Vec<_> = points.iter().map(|point| point.start.0).collect();
         integers::encode(&starts, out);
     }

@@ -22,16 +22,16 @@ use crate::storage::lifecycle::{Lifecycle, RetentionLimits};
 use crate::storage::memory::metric::MemoryMetricStore;
 use crate::storage::metric_store::{MetricStore, SelectHints, SelectQuery};
 
-const HOUR: i64 = 3_600_000;
+pub(super) const HOUR: i64 = 3_600_000;
 
 /// Series that move on in time, step back within the window, repeat and contradict themselves.
-struct Writes {
-    random: StdRng,
-    now: i64,
+pub(super) struct Writes {
+    pub(super) random: StdRng,
+    pub(super) now: i64,
 }
 
 impl Writes {
-    fn batch(&mut self) -> MetricBatch {
+    pub(super) fn batch(&mut self) -> MetricBatch {
         self.now += self.random.random_range(0..900_000);
         let count = self.random.random_range(1..30);
         let series = (0..count).map(|_| self.series()).collect();
@@ -83,13 +83,15 @@ impl Writes {
 }
 
 /// Checks what a store says of resets, and forgets it: after a flush it may say less.
-fn without_hints(mut data: SeriesData) -> SeriesData {
+pub(super) fn without_hints(mut data: SeriesData) -> SeriesData {
     let mut previous: Option<Histogram> = None;
     for sample in &mut data.histograms {
         let known = Histogram::clone(&sample.histogram);
         let hint = known.counter_reset_hint;
         assert!(
-            hint != CounterResetHint::NotReset || hint == known.settled_hint(previous.as_ref())
+            hint != CounterResetHint::NotReset
+                || previous.is_none()
+                || hint == known.settled_hint(previous.as_ref())
         );
         previous = Some(known);
         Arc::make_mut(&mut sample.histogram).counter_reset_hint = CounterResetHint::Unknown;
@@ -97,7 +99,10 @@ fn without_hints(mut data: SeriesData) -> SeriesData {
     data
 }
 
-async fn everything(store: &dyn MetricStore, range: TimeRange<TimestampMs>) -> Vec<SeriesData> {
+pub(super) async fn everything(
+    store: &dyn MetricStore,
+    range: TimeRange<TimestampMs>,
+) -> Vec<SeriesData> {
     let matchers = vec![Matcher::equal("all", "yes")];
     let hints = SelectHints::default();
     let query = SelectQuery { matchers, range, hints, max_samples: None };
@@ -110,7 +115,7 @@ async fn everything(store: &dyn MetricStore, range: TimeRange<TimestampMs>) -> V
     found
 }
 
-async fn expect_same(store: &dyn MetricStore, oracle: &dyn MetricStore, now: i64) {
+pub(super) async fn expect_same(store: &dyn MetricStore, oracle: &dyn MetricStore, now: i64) {
     let all = TimeRange::<TimestampMs>::ALL;
     let some = TimeRange::new(TimestampMs(now - 5_000_000), TimestampMs(now - 1_000_000));
     for range in [all, some] {
