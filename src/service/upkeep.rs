@@ -234,7 +234,7 @@ fn snapshot_name(now: TimestampMs, random: u64) -> String {
     let second = now.0.div_euclid(1_000).rem_euclid(86_400);
     let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
     let random = random >> 1;
-    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z-{random:x}")
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z-{random:016x}")
 }
 
 #[cfg(test)]
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn snapshots_are_named_by_their_time() {
         let name = snapshot_name(TimestampMs(NOON_MS + 61_000), 0x1_fe);
-        assert_eq!(name, "20261123T120101Z-ff");
+        assert_eq!(name, "20261123T120101Z-00000000000000ff");
     }
 
     #[test]

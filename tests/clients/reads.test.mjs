@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -263,6 +263,28 @@ scrape_configs: [{job_name: shop, static_configs: [{targets: ['${target.target}'
     if (JSON.stringify(ours) !== JSON.stringify(theirs)) different.push({ path, ours, theirs });
   }
   assert.deepEqual(different, []);
+});
+
+test("stores are flushed, sealed and copied on order, and tell what they keep", async () => {
+  const order = async (path) => getJson(`${appliance.http}${path}`, { method: "POST" });
+  const flushed = await order("/api/x/admin/flush");
+  assert.deepEqual(flushed.signals.map(({ signal }) => signal), ["metrics", "logs", "traces"]);
+  const today = new Date().toISOString().slice(0, 10);
+  const sealed = await order(`/api/x/admin/seal?through=${today}&signal=metrics`);
+  assert.equal(sealed.through, today);
+  assert.ok(sealed.sealed >= 1, `${sealed.sealed} days were sealed`);
+  const { signals, head } = await getJson(`${appliance.http}/api/x/storage`);
+  const [day] = signals[0].partitions.slice(-1);
+  assert.equal(day.state, "sealed");
+  assert.ok(day.series >= SERIES && day.bytes > 0 && day.min_ms < day.max_ms, JSON.stringify(day));
+  assert.equal(signals[0].damage.count, 0);
+  assert.ok(head.series >= 0);
+  const { data } = await order("/api/v1/admin/tsdb/snapshot");
+  assert.match(data.name, /^\d{8}T\d{6}Z-[0-9a-f]+$/);
+  const copied = await readdir(join(appliance.data, "snapshots", data.name, "metrics"));
+  assert.ok(copied.some((name) => name.endsWith(".redb")), copied.join(", "));
+  const { by_job: jobs } = await getJson(`${appliance.http}/api/x/cardinality?match[]={job="shop"}`);
+  assert.equal(jobs[0].name, "shop");
 });
 
 test("a deletion needs the local token and is seen by the next query", async () => {
