@@ -67,6 +67,7 @@ const LABEL_QUESTIONS = [
 ];
 
 let appliance;
+let sender;
 let target;
 let at;
 const running = [];
@@ -150,7 +151,7 @@ before(async () => {
   assert.ok(existsSync(DEBIAN), `not run: ${DEBIAN} is missing (Debian package prometheus)`);
   appliance = await startAppliance("telemetry: {self: false}\nhost: {enabled: false}\nglobal: {external_labels: {cluster: eu}}\n");
   target = await startTarget();
-  await startPrometheus(DEBIAN, `
+  sender = await startPrometheus(DEBIAN, `
 global: {scrape_interval: 1s}
 scrape_configs: [{job_name: shop, static_configs: [{targets: ['${target.target}']}]}]
 remote_write: [{url: '${appliance.http}/api/v1/write', send_native_histograms: true, queue_config: {batch_send_deadline: 200ms}}]
@@ -239,6 +240,28 @@ test("a current Prometheus answers by remote read what the appliance answers", {
 test("Debian's Prometheus federates the appliance's series", () => federates(DEBIAN));
 
 test("a current Prometheus federates the appliance's series", { skip }, () => federates(CURRENT));
+
+/** The text of federation: its comments in order, and value and time by series. */
+async function federated(base) {
+  const response = await fetch(`${base}/federate?match[]={job="shop"}&match[]=shop_load`);
+  assert.match(response.headers.get("content-type"), /^text\/plain; version=0\.0\.4/);
+  const lines = (await response.text()).trim().split("\n");
+  const series = lines.filter((line) => !line.startsWith("#")).map((line) => {
+    const [, name, value, time] = line.match(/^(.*) (\S+) (\d+)$/);
+    return [name.replace(',cluster="eu"', ""), { value, time }];
+  });
+  return { comments: lines.filter((line) => line.startsWith("#")), series: new Map(series) };
+}
+
+test("the text of federation is what Debian's Prometheus writes of the same series", async () => {
+  await eventually("both show the same scrape", async () => {
+    const [ours, theirs] = [await federated(appliance.http), await federated(sender)];
+    assert.deepEqual(ours.comments, theirs.comments);
+    assert.deepEqual([...ours.series.keys()].sort(), [...theirs.series.keys()].sort());
+    for (const [name, point] of theirs.series) assert.deepEqual(ours.series.get(name), point, name);
+    return true;
+  });
+});
 
 /** Status and answer of a question, lists that have no order sorted. */
 async function answer(base, path) {
