@@ -35,9 +35,9 @@ pub(crate) async fn storage(State(state): State<ApiState>, caller: Caller) -> Ap
             "series": head.active_series,
             "max_series": facts.max_active_series,
             "samples": head.head_samples,
-            "min_ms": head.min_time.map(|at| at.0),
-            "max_ms": head.max_time.map(|at| at.0),
         },
+        "metrics_min_ms": head.min_time.map(|at| at.0),
+        "metrics_max_ms": head.max_time.map(|at| at.0),
     })))
 }
 

@@ -208,7 +208,7 @@ async fn storage_tells_what_is_kept_by_signal_and_in_memory() {
     assert_eq!(kept["signals"][1]["retention"], "2w");
     let nothing = serde_json::json!({"count": 0, "places": []});
     assert_eq!(kept["signals"][0]["damage"], nothing);
-    assert_eq!((&kept["head"]["series"], &kept["head"]["max_ms"]), (&1.into(), &NOON_MS.into()));
+    assert_eq!((&kept["head"]["series"], &kept["metrics_max_ms"]), (&1.into(), &NOON_MS.into()));
     assert_eq!(kept["memory"]["anonymous_bytes"], 64 << 20);
 }
 
