@@ -38,11 +38,6 @@ pub trait Subject: Send + Sync {
         None
     }
 
-    /// Returns whether the store deletes series.
-    fn deletes(&self) -> bool {
-        true
-    }
-
     /// Returns whether the store takes points that are older than its window.
     fn takes_history(&self) -> bool {
         true
@@ -57,9 +52,7 @@ pub async fn run(subject: &dyn Subject) {
     metric_writes::run(subject).await;
     metric_reads::run(subject).await;
     metric_keeps::run(subject).await;
-    if subject.deletes() {
-        metric_deletes::run(subject).await;
-    }
+    metric_deletes::run(subject).await;
     if subject.takes_history() {
         metric_history::run(subject).await;
     }
