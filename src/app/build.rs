@@ -37,6 +37,7 @@ use crate::ingest::{Ingest, IngestLimits};
 use crate::make::MakeClient;
 use crate::mcp::{McpOptions, McpServer};
 use crate::model::time::TimestampMs;
+use crate::protocols::prometheus::WriteMemory;
 use crate::rules::{AlertSink, Ruler};
 use crate::service::{ApplianceFacts, MakeService, QueryLimits, ServiceParts, Services};
 
@@ -99,11 +100,14 @@ impl App {
             (Arc::clone(&clock), &timers),
         );
         let mcp = McpServer::new(services.clone(), make(&config, &clock)?, Arc::clone(&clock));
+        // An eighth of the memory may hold labels that senders repeat; most of it is the index's.
+        let label_bytes = usize::try_from(config.budget.memory.0 / 8).unwrap_or(usize::MAX);
         let doors = Doors {
             services,
             mcp,
             mcp_options: McpOptions { sessions: config.mcp.sessions },
             ingest: ingest.clone(),
+            written: Arc::new(WriteMemory::new(label_bytes)),
             clock: Arc::clone(&clock),
             readiness: readiness.clone(),
             metrics: telemetry.metrics.clone(),

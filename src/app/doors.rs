@@ -22,7 +22,9 @@ use crate::protocols::alertmanager::{self, AlertmanagerDoor};
 use crate::protocols::elasticsearch::{self, ElasticsearchDoor};
 use crate::protocols::jaeger::{self, JaegerDoor};
 use crate::protocols::otlp::{self, OtlpState};
-use crate::protocols::prometheus::{self, ExpositionSource, PrometheusLimits, PrometheusState};
+use crate::protocols::prometheus::{
+    self, ExpositionSource, PrometheusLimits, PrometheusState, WriteMemory,
+};
 use crate::service::Services;
 use crate::ui::{self, UiState};
 
@@ -33,6 +35,8 @@ pub(crate) struct Doors {
     pub(crate) services: Services,
     /// Takes data.
     pub(crate) ingest: Ingest,
+    /// What remote write remembers, however many listeners it has.
+    pub(crate) written: Arc<WriteMemory>,
     /// Tells the time.
     pub(crate) clock: SharedClock,
     /// Tells whether requests may be served.
@@ -122,6 +126,7 @@ impl Doors {
             exposition: Arc::new(Exposition(self.metrics.clone())),
             external_labels: self.external_labels.clone(),
             limits: PrometheusLimits::default(),
+            written: Arc::clone(&self.written),
         })
     }
 

@@ -4,7 +4,7 @@ use crate::ingest::admission::Admitted;
 use crate::ingest::attributes::clip;
 use crate::ingest::limits::IngestLimits;
 use crate::model::batch::{MetricBatch, SeriesWrite};
-use crate::model::labels::Labels;
+use crate::model::labels::{Labels, METRIC_NAME};
 use crate::model::time::TimestampMs;
 use crate::storage::receipt::{RejectReason, Rejection};
 
@@ -68,7 +68,7 @@ impl SeriesGate<'_> {
         let points = (write.samples.len() + write.histograms.len()) as u64;
         if let Err((reason, why)) = self.check_labels(&write.labels) {
             self.refused_exemplars += write.exemplars.len() as u64;
-            self.reject(index, &write.labels, points.max(1), reason, &why);
+            self.rejected.push(Rejection { index, count: points.max(1), reason, message: why });
             return false;
         }
         self.drop_future_points(index, write);
@@ -86,35 +86,32 @@ impl SeriesGate<'_> {
     }
 
     fn check_labels(&self, labels: &Labels) -> Result<(), (RejectReason, String)> {
-        if labels.metric_name().is_empty() {
-            return Err((RejectReason::InvalidLabels, "there is no metric name".to_owned()));
-        }
         let mut count = 0;
-        for (name, value) in labels.iter() {
+        let mut is_named = false;
+        let limits = self.limits;
+        for (name, value) in labels.iter_bytes() {
             count += 1;
-            if name.is_empty() {
-                return Err((RejectReason::InvalidLabels, "a label has no name".to_owned()));
+            is_named |= name == METRIC_NAME.as_bytes();
+            if name.len() > limits.name_bytes {
+                let (has, limit) = (name.len(), limits.name_bytes);
+                let why = format!("a label name has {has} bytes, more than {limit},");
+                return Err((RejectReason::TooLarge, of_series(&why, labels)));
             }
-            if name.len() > self.limits.name_bytes {
-                let why = format!(
-                    "a label name has {} bytes, more than {}",
-                    name.len(),
-                    self.limits.name_bytes
-                );
-                return Err((RejectReason::TooLarge, why));
-            }
-            if value.len() > self.limits.label_value_bytes {
-                let why = format!(
-                    "the value of label {name:?} has {} bytes, more than {}",
-                    value.len(),
-                    self.limits.label_value_bytes
-                );
-                return Err((RejectReason::TooLarge, why));
+            if value.len() > limits.label_value_bytes {
+                let (has, limit) = (value.len(), limits.label_value_bytes);
+                let name = String::from_utf8_lossy(name);
+                let why =
+                    format!("the value of label {name:?} has {has} bytes, more than {limit},");
+                return Err((RejectReason::TooLarge, of_series(&why, labels)));
             }
         }
-        if count > self.limits.labels {
-            let why = format!("there are {count} labels, more than {}", self.limits.labels);
-            return Err((RejectReason::LimitExceeded, why));
+        if !is_named {
+            let why = format!("invalid metric name or labels, got {}", shown(labels));
+            return Err((RejectReason::InvalidLabels, why));
+        }
+        if count > limits.labels {
+            let why = format!("there are {count} labels, more than {},", limits.labels);
+            return Err((RejectReason::LimitExceeded, of_series(&why, labels)));
         }
         Ok(())
     }
@@ -126,12 +123,9 @@ impl SeriesGate<'_> {
         write.histograms.retain(|sample| sample.timestamp <= newest);
         let dropped = before - write.samples.len() - write.histograms.len();
         if dropped > 0 {
-            let why = format!(
-                "the timestamp lies more than {} s in the future",
-                self.limits.future.as_secs()
-            );
+            let why = "out of bounds: timestamp is too far in the future";
             let reason = RejectReason::TooFarInFuture;
-            self.reject(index, &write.labels, dropped as u64, reason, &why);
+            self.reject(index, &write.labels, dropped as u64, reason, why);
         }
     }
 
@@ -164,10 +158,20 @@ impl SeriesGate<'_> {
         reason: RejectReason,
         why: &str,
     ) {
-        let series = labels.to_string();
-        let shown = clip(&series, SHOWN_BYTES);
-        let ellipsis = if shown.len() < series.len() { "…" } else { "" };
-        let message = format!("{shown}{ellipsis}: {why}");
+        let message = of_series(why, labels);
         self.rejected.push(Rejection { index, count, reason, message });
     }
+}
+
+/// Says of which series something is true, as Prometheus says it.
+fn of_series(why: &str, labels: &Labels) -> String {
+    format!("{why} for series {}", shown(labels))
+}
+
+/// Writes labels, cut where they are long.
+fn shown(labels: &Labels) -> String {
+    let series = labels.to_string();
+    let shown = clip(&series, SHOWN_BYTES);
+    let ellipsis = if shown.len() < series.len() { "…" } else { "" };
+    format!("{shown}{ellipsis}")
 }

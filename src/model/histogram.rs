@@ -122,27 +122,78 @@ impl Histogram {
         if comparable && risen && sides() { NotReset } else { Unknown }
     }
 
-    /// Checks lengths, schema and signs of what came from outside.
+    /// Merges buckets until the resolution is `schema`, which is coarser than the own one; custom
+    /// buckets have none.
     ///
     /// # Errors
-    /// A text that names the first inconsistency.
+    /// A text that names the first inconsistency of spans and buckets.
+    pub fn reduce_resolution(&mut self, schema: i32) -> Result<(), String> {
+        debug_assert!(schema < self.schema && self.schema != CUSTOM_BUCKETS_SCHEMA);
+        let shift = self.schema.saturating_sub(schema).clamp(0, 63);
+        check_spans(&self.positive_spans, &self.positive_buckets).map_err(on("positive"))?;
+        check_spans(&self.negative_spans, &self.negative_buckets).map_err(on("negative"))?;
+        let merge = |spans: &mut Vec<Span>, buckets: &mut Vec<f64>| {
+            (*spans, *buckets) = merged((spans, buckets), shift);
+        };
+        merge(&mut self.positive_spans, &mut self.positive_buckets);
+        merge(&mut self.negative_spans, &mut self.negative_buckets);
+        self.schema = schema;
+        Ok(())
+    }
+
+    /// Checks lengths, schema and signs of what came from outside, as Prometheus checks histograms
+    /// of floats.
+    ///
+    /// # Errors
+    /// A text that names the first inconsistency, in Prometheus' words.
     pub fn validate(&self) -> Result<(), String> {
-        if self.schema != CUSTOM_BUCKETS_SCHEMA && !(-4..=8).contains(&self.schema) {
+        match self.schema {
+            CUSTOM_BUCKETS_SCHEMA => self.check_custom()?,
+            -4..=8 => self.check_exponential()?,
+            other => {
+                return Err(format!(
+                    "histogram has an invalid schema, which must be between -4 and 8 for \
+                     exponential buckets, or -53 for custom buckets, got schema {other}"
+                ));
+            }
+        }
+        if self.count < 0.0 {
+            let count = self.count;
+            // The two blanks are Prometheus' own.
             return Err(format!(
-                "histogram schema {} is not supported (-4 to 8, or -53)",
-                self.schema
+                "observation count is  {count}: histogram's observation count is negative"
             ));
         }
-        check_side("positive", &self.positive_spans, &self.positive_buckets)?;
-        check_side("negative", &self.negative_spans, &self.negative_buckets)?;
-        if self.schema == CUSTOM_BUCKETS_SCHEMA {
-            let ascending = self.custom_values.windows(2).all(|pair| pair[0] < pair[1]);
-            if !ascending {
-                return Err("histogram custom bounds are not ascending".to_owned());
-            }
-            if !self.negative_buckets.is_empty() {
-                return Err("histogram with custom buckets has negative buckets".to_owned());
-            }
+        check_buckets(&self.positive_buckets).map_err(on("positive"))
+    }
+
+    fn check_custom(&self) -> Result<(), String> {
+        check_bounds(&self.custom_values, &self.positive_spans, &self.positive_buckets)
+            .map_err(|why| format!("custom buckets: {why}"))?;
+        let fault = if self.zero_count != 0.0 {
+            "must have zero count of 0"
+        } else if self.zero_threshold != 0.0 {
+            "must have zero threshold of 0"
+        } else if !self.negative_spans.is_empty() {
+            "must not have negative spans"
+        } else if !self.negative_buckets.is_empty() {
+            "must not have negative buckets"
+        } else {
+            return Ok(());
+        };
+        Err(format!("custom buckets: {fault}"))
+    }
+
+    fn check_exponential(&self) -> Result<(), String> {
+        check_spans(&self.positive_spans, &self.positive_buckets).map_err(on("positive"))?;
+        check_spans(&self.negative_spans, &self.negative_buckets).map_err(on("negative"))?;
+        check_buckets(&self.negative_buckets).map_err(on("negative"))?;
+        if self.zero_count < 0.0 {
+            let count = self.zero_count;
+            return Err(format!("zero bucket has observation count of {count}: {NEGATIVE_BUCKET}"));
+        }
+        if !self.custom_values.is_empty() {
+            return Err("histogram with exponential schema must not have custom bounds".to_owned());
         }
         Ok(())
     }
@@ -170,19 +221,106 @@ fn indexed((spans, buckets): Side<'_>) -> impl Iterator<Item = (i64, f64)> {
     indexes.zip(buckets.iter().copied())
 }
 
-fn check_side(side: &str, spans: &[Span], buckets: &[f64]) -> Result<(), String> {
+/// Merges 2^`shift` neighbours into one.
+fn merged(side: Side<'_>, shift: i32) -> (Vec<Span>, Vec<f64>) {
+    let (mut spans, mut buckets): (Vec<Span>, Vec<f64>) = (Vec::new(), Vec::new());
+    let mut last = 0_i64;
+    for (index, count) in indexed(side) {
+        // The bucket of index 0 ends at 1, so the neighbours that share an upper bound do.
+        let index = ((index - 1) >> shift) + 1;
+        match (spans.last_mut(), buckets.last_mut()) {
+            (Some(_), Some(sum)) if index == last => *sum += count,
+            (Some(span), Some(_)) if index == last + 1 => {
+                span.length += 1;
+                buckets.push(count);
+            }
+            (before, _) => {
+                let gap = if before.is_some() { index - last - 1 } else { index };
+                let offset = i32::try_from(gap).unwrap_or(i32::MAX);
+                spans.push(Span { offset, length: 1 });
+                buckets.push(count);
+            }
+        }
+        last = index;
+    }
+    (spans, buckets)
+}
+
+const NEGATIVE_BUCKET: &str = "histogram has a bucket whose observation count is negative";
+
+/// Puts the side before what is wrong with it.
+fn on(side: &str) -> impl Fn(String) -> String {
+    move |why| format!("{side} side: {why}")
+}
+
+fn check_spans(spans: &[Span], buckets: &[f64]) -> Result<(), String> {
+    let negative = spans.iter().enumerate().skip(1).find(|(_, span)| span.offset < 0);
+    if let Some((index, span)) = negative {
+        return Err(negative_offset(index, *span));
+    }
+    check_lengths(spans, buckets)
+}
+
+fn negative_offset(index: usize, span: Span) -> String {
+    let (number, offset) = (index + 1, span.offset);
+    format!(
+        "span number {number} with offset {offset}: histogram has a span whose offset is negative"
+    )
+}
+
+fn check_lengths(spans: &[Span], buckets: &[f64]) -> Result<(), String> {
     let named: u64 = spans.iter().map(|span| u64::from(span.length)).sum();
-    if named != buckets.len() as u64 {
+    if named == buckets.len() as u64 {
+        return Ok(());
+    }
+    Err(format!(
+        "spans need {named} buckets, have {} buckets: histogram spans specify different number of \
+         buckets than provided",
+        buckets.len()
+    ))
+}
+
+fn check_buckets(buckets: &[f64]) -> Result<(), String> {
+    match buckets.iter().enumerate().find(|(_, count)| **count < 0.0) {
+        Some((index, count)) => {
+            let number = index + 1;
+            Err(format!(
+                "bucket number {number} has observation count of {count}: {NEGATIVE_BUCKET}"
+            ))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_bounds(bounds: &[f64], spans: &[Span], buckets: &[f64]) -> Result<(), String> {
+    if bounds.iter().any(|bound| bound.is_nan()) {
+        return Err("histogram custom bounds must not be NaN".to_owned());
+    }
+    if let Some([before, now]) = bounds.array_windows().find(|[before, now]| now <= before) {
         return Err(format!(
-            "histogram has {} {side} buckets, its spans name {named}",
-            buckets.len()
+            "previous bound is {before:.6} and current is {now:.6}: histogram custom bounds must be \
+             in strictly increasing order"
         ));
     }
-    if spans.iter().skip(1).any(|span| span.offset < 0) {
-        return Err(format!("histogram {side} span after the first has a negative offset"));
+    if bounds.last() == Some(&f64::INFINITY) {
+        return Err(
+            "last +Inf bound must not be explicitly defined: histogram custom bounds must \
+                    be finite"
+                .to_owned(),
+        );
     }
-    if buckets.iter().any(|count| *count < 0.0) {
-        return Err(format!("histogram {side} bucket has a negative count"));
+    if let Some((index, span)) = spans.iter().enumerate().find(|(_, span)| span.offset < 0) {
+        return Err(negative_offset(index, *span));
+    }
+    check_lengths(spans, buckets)?;
+    let covered = |span: &Span| u64::from(span.length) + u64::from(span.offset.unsigned_abs());
+    let length: u64 = spans.iter().map(covered).sum();
+    if (bounds.len() as u64 + 1) < length {
+        return Err(format!(
+            "only {} custom bounds defined which is insufficient to cover total span length of \
+             {length}: histogram custom bounds are too few",
+            bounds.len()
+        ));
     }
     Ok(())
 }
@@ -221,14 +359,73 @@ mod tests {
     }
 
     #[test]
-    fn spans_must_name_every_bucket() {
-        let mut histogram = Histogram {
+    fn inconsistent_histograms_are_refused_in_prometheus_words() {
+        let good = counting(&[1.0, 2.0]);
+        assert_eq!(good.validate(), Ok(()));
+        let custom = Histogram {
+            schema: CUSTOM_BUCKETS_SCHEMA,
             positive_spans: vec![Span { offset: 0, length: 2 }],
-            positive_buckets: vec![1.0, 2.0],
+            custom_values: vec![0.5],
+            ..good.clone()
+        };
+        assert_eq!(custom.validate(), Ok(()));
+        let mut short = good.clone();
+        short.positive_buckets.pop();
+        let faults = [
+            (short, "positive side: spans need 2 buckets, have 1 buckets: histogram spans specify"),
+            (Histogram { schema: 9, ..good.clone() }, "or -53 for custom buckets, got schema 9"),
+            (
+                Histogram { count: -1.0, ..good.clone() },
+                "histogram's observation count is negative",
+            ),
+            (
+                Histogram { zero_count: -2.0, ..good.clone() },
+                "zero bucket has observation count of -2",
+            ),
+            (Histogram { custom_values: vec![1.0], ..good.clone() }, "must not have custom bounds"),
+            (
+                Histogram { count: 1.0, ..counting(&[1.0, -3.0]) },
+                "bucket number 2 has observation count of -3: histogram has a",
+            ),
+            (
+                Histogram { zero_count: 1.0, ..custom.clone() },
+                "custom buckets: must have zero count",
+            ),
+            (Histogram { zero_threshold: 1.0, ..custom.clone() }, "must have zero threshold of 0"),
+            (Histogram { custom_values: vec![], ..custom.clone() }, "only 0 custom bounds defined"),
+            (
+                Histogram { custom_values: vec![2.0, 1.0], ..custom.clone() },
+                "previous bound is 2.000000 and current is 1.000000: histogram custom bounds must",
+            ),
+            (Histogram { custom_values: vec![f64::NAN], ..custom.clone() }, "must not be NaN"),
+            (
+                Histogram { custom_values: vec![f64::INFINITY], ..custom },
+                "last +Inf bound must not",
+            ),
+        ];
+        for (histogram, text) in faults {
+            let why = histogram.validate().unwrap_err();
+            assert!(why.contains(text), "{text:?} is not in {why:?}");
+        }
+    }
+
+    #[test]
+    fn a_lower_resolution_keeps_every_count() {
+        let mut histogram = Histogram {
+            schema: 10,
+            positive_spans: vec![Span { offset: -3, length: 4 }, Span { offset: 6, length: 2 }],
+            positive_buckets: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
             ..Histogram::default()
         };
-        assert_eq!(histogram.validate(), Ok(()));
+        histogram.reduce_resolution(8).unwrap();
+        // Buckets -3 to 0 end at the bound of bucket 0, 7 and 8 at that of bucket 2.
+        assert_eq!(
+            histogram.positive_spans,
+            [Span { offset: 0, length: 1 }, Span { offset: 1, length: 1 }]
+        );
+        assert_eq!(histogram.positive_buckets, [10.0, 11.0]);
+        assert_eq!(histogram.schema, 8);
         histogram.positive_buckets.pop();
-        assert!(histogram.validate().is_err());
+        assert!(histogram.reduce_resolution(0).is_err());
     }
 }

@@ -73,6 +73,12 @@ impl Labels {
         Iter { rest: self.as_bytes() }
     }
 
+    /// Iterates over the bytes of name and value, sorted by name: for those who only measure them.
+    pub fn iter_bytes(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut rest = self.as_bytes();
+        std::iter::from_fn(move || Some((text_bytes(&mut rest)?, text_bytes(&mut rest)?)))
+    }
+
     /// Returns the number of labels.
     pub fn len(&self) -> usize {
         self.iter().count()
@@ -263,6 +269,10 @@ fn push_text(bytes: &mut Vec<u8>, text: &str) {
 }
 
 fn checked_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+    std::str::from_utf8(text_bytes(rest)?).ok()
+}
+
+fn text_bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let mut length = 0_usize;
     let mut shift = 0;
     loop {
@@ -282,7 +292,7 @@ fn checked_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
     }
     let (text, tail) = rest.split_at(length);
     *rest = tail;
-    std::str::from_utf8(text).ok()
+    Some(text)
 }
 
 #[cfg(test)]

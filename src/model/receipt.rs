@@ -21,6 +21,10 @@ pub struct Rejection {
 pub struct Receipt {
     /// Points that are now durable and visible; an exact repetition of a known point counts.
     pub accepted: u64,
+    /// How many of the accepted points are native histograms.
+    pub histograms: u64,
+    /// Exemplars that were taken beside the points, repetitions among them.
+    pub exemplars: u64,
     /// What was refused, in batch order.
     pub rejected: Vec<Rejection>,
 }
@@ -28,7 +32,7 @@ pub struct Receipt {
 impl Receipt {
     /// Builds the receipt of a write that was taken whole.
     pub fn accepted(count: u64) -> Self {
-        Receipt { accepted: count, rejected: Vec::new() }
+        Receipt { accepted: count, ..Receipt::default() }
     }
 
     /// Returns the number of refused points.

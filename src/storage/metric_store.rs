@@ -69,8 +69,11 @@ pub const KEEPABLE: TimeRange<TimestampMs> =
 ///   before the batch; its older end belongs to it. Of one write the floats go before the
 ///   histograms, and a timestamp holds one point, whatever its type.
 /// * Times: points outside [`KEEPABLE`] are refused with `TooOld` and `TooFarInFuture`.
-/// * Exemplars are not counted in the receipt. Equal ones are stored once, those outside the window
-///   or beyond an engine's bound for a series are dropped.
+/// * Exemplars are counted in the receipt beside the points. Equal ones are stored once; those outside
+///   the window are dropped and not counted, and beyond an engine's bound for a series the oldest
+///   give way.
+/// * Refusals say what Prometheus says: "too old sample", "out of bounds", "duplicate sample for
+///   timestamp", each with "for series" and the labels.
 /// * A batch is not a transaction for readers, but it is one for crashes: after a crash it is there
 ///   whole or, if it was never acknowledged, perhaps not at all.
 #[async_trait]

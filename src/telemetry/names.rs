@@ -39,6 +39,8 @@ pub const QUERIES: &str = "belvedere_queries_total";
 pub const QUERY_DURATION: &str = "belvedere_query_duration_seconds";
 /// Points that are durable and visible, by door and signal.
 pub const INGEST_ACCEPTED: &str = "belvedere_ingest_accepted_total";
+/// Label sets of remote write that were known from earlier requests or not, by outcome.
+pub const LABEL_LOOKUPS: &str = "belvedere_remote_write_label_lookups_total";
 /// Points that were refused, by door, signal and reason.
 pub const INGEST_REJECTED: &str = "belvedere_ingest_rejected_total";
 /// Scrapes by outcome: `ok`, or why they failed.

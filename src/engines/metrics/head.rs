@@ -186,26 +186,26 @@ impl Head {
     ) -> Result<()> {
         let reject = |receipt: &mut Receipt, count, reason, text: &str| {
             if count > 0 {
-                receipt.reject(index, count, reason, format!("{}: {text}", write.labels));
+                receipt.reject(index, count, reason, format!("{text} for series {}", write.labels));
             }
         };
         let late = count_points(write, |at| at > KEEPABLE.end);
-        reject(receipt, late, RejectReason::TooFarInFuture, "later than the year 9999");
+        reject(receipt, late, RejectReason::TooFarInFuture, "out of bounds");
         let old = count_points(write, |at| at < limits.horizon);
-        reject(receipt, old, RejectReason::TooOld, "older than the out-of-order window");
+        reject(receipt, old, RejectReason::TooOld, "too old sample");
         let points = (write.samples.len() + write.histograms.len()) as u64 - late - old;
         if points == 0 && !write.exemplars.iter().any(|one| limits.take(one.timestamp)) {
             return Ok(());
         }
         let Some(series) = series else {
-            reject(receipt, points, RejectReason::LimitExceeded, "there are too many series");
+            reject(receipt, points, RejectReason::LimitExceeded, "too many active series");
             return Ok(());
         };
-        let differing = self.write_points(series, write, limits)?;
+        let differing = self.write_points(series, write, limits, receipt)?;
         receipt.accepted += points - differing;
-        let text = "another value at a known timestamp";
+        let text = "duplicate sample for timestamp";
         reject(receipt, differing, RejectReason::DuplicateTimestamp, text);
-        self.series[series as usize].add_exemplars(write, limits);
+        receipt.exemplars += self.series[series as usize].add_exemplars(write, limits);
         Ok(())
     }
 
@@ -215,13 +215,16 @@ impl Head {
         series: SeriesRef,
         write: &SeriesWrite,
         limits: Limits,
+        receipt: &mut Receipt,
     ) -> Result<u64> {
         let mut differing = 0;
         for sample in write.samples.iter().filter(|one| limits.take(one.timestamp)) {
             differing += u64::from(self.write_float(series, *sample)? == Insert::Differs);
         }
         for sample in write.histograms.iter().filter(|one| limits.take(one.timestamp)) {
-            match self.series[series as usize].insert_histogram(sample)? {
+            let outcome = self.series[series as usize].insert_histogram(sample)?;
+            receipt.histograms += u64::from(outcome != Insert::Differs);
+            match outcome {
                 Insert::New => self.count(sample.timestamp),
                 Insert::Known => {}
                 Insert::Differs => differing += 1,
@@ -269,16 +272,20 @@ impl HeadSeries {
         self.more().histograms.insert(sample.clone())
     }
 
-    fn add_exemplars(&mut self, write: &SeriesWrite, limits: Limits) {
+    /// Adds exemplars and returns how many were young enough.
+    fn add_exemplars(&mut self, write: &SeriesWrite, limits: Limits) -> u64 {
         if write.exemplars.is_empty() {
-            return;
+            return 0;
         }
+        let mut taken = 0;
         let exemplars = &mut self.more().exemplars;
         for exemplar in write.exemplars.iter().filter(|one| limits.take(one.timestamp)) {
             add_exemplar(exemplars, exemplar);
+            taken += 1;
         }
         let surplus = exemplars.len().saturating_sub(MAX_EXEMPLARS);
         exemplars.drain(..surplus);
+        taken
     }
 
     /// Returns the exemplars in time order.

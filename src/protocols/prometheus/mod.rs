@@ -8,6 +8,7 @@ mod params;
 mod error;
 mod write;
 mod remote_read;
+mod written;
 mod query;
 mod labels;
 mod metadata;
@@ -32,6 +33,8 @@ use crate::ingest::Ingest;
 use crate::model::batch::MetricBatch;
 use crate::model::labels::Labels;
 use crate::service::Services;
+
+pub use written::WriteMemory;
 
 /// Knows the appliance's own metrics as of now; `app` joins it to the telemetry pipeline.
 pub trait ExpositionSource: Send + Sync {
@@ -73,6 +76,8 @@ pub struct PrometheusState {
     pub external_labels: Labels,
     /// Bounds what is read.
     pub limits: PrometheusLimits,
+    /// Remembers what remote write sent.
+    pub written: Arc<WriteMemory>,
 }
 
 /// Returns the routes at Prometheus' own paths.
@@ -82,6 +87,8 @@ pub fn routes(state: PrometheusState) -> Router {
         .route("/api/v1/push", post(write::write))
         .route("/api/v1/read", post(remote_read::read))
         .route("/federate", get(federate::federate))
+        .route("/receive", post(write::write))
+        .route("/api/v1/receive", post(write::write))
         .route("/api/v1/query", get(query::instant).post(query::instant))
         .route("/api/v1/query_range", get(query::range).post(query::range))
         .route("/api/v1/query_exemplars", get(query::exemplars).post(query::exemplars))

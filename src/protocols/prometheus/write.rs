@@ -1,28 +1,40 @@
-//! Remote write 1.0.
+//! Remote write 1.0 and 2.0.
 
-use axum::body::Bytes;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::access::{Caller, Scope};
-use crate::base::decompress::Encoding;
-use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::decompress::{Encoding, decompress};
+use crate::base::error::{Error, Result};
 use crate::http::body;
 use crate::http::error::plain;
 use crate::ingest::Door;
 use crate::model::receipt::Receipt;
-use crate::model::reject::{Reject, RejectReason};
+use crate::model::reject::Reject;
 use crate::protocols::prometheus::PrometheusState;
 use crate::wire::remote_write::{Decoded, Schema, decode};
 
 const SIGNAL: &str = "metrics";
-/// How many refused series an answer names.
-const NAMED: usize = 5;
+/// How many refusals an answer names.
+const NAMED: usize = 10;
+/// Compressed bodies from this size on are inflated and decoded off the request threads.
+const DECODE_ASIDE: usize = 64 << 10;
+
+const SAMPLES_WRITTEN: HeaderName =
+    HeaderName::from_static("x-prometheus-remote-write-samples-written");
+const HISTOGRAMS_WRITTEN: HeaderName =
+    HeaderName::from_static("x-prometheus-remote-write-histograms-written");
+const EXEMPLARS_WRITTEN: HeaderName =
+    HeaderName::from_static("x-prometheus-remote-write-exemplars-written");
 
 /// Takes a batch. Answers 204 when all of it is durable and visible; 400 with the reasons when a
-/// part was refused, the rest being written; 503 or 429 when the sender should try again.
+/// part was refused, the rest being written; 503 or 429 when the sender should try again. Senders of
+/// version 2.0 are told the numbers, whatever came of it: a success without them reads as loss.
 pub(crate) async fn write(
     State(state): State<PrometheusState>,
     caller: Caller,
@@ -31,79 +43,103 @@ pub(crate) async fn write(
     if let Err(error) = caller.require(Scope::Ingest) {
         return plain(&error);
     }
-    let decoded = match read(&state, request).await {
-        Ok(decoded) => decoded,
+    let (parts, body) = request.into_parts();
+    let schema = match Schema::from_content_type(header(&parts.headers, CONTENT_TYPE.as_str())) {
+        Ok(schema) => schema,
         Err(error) => {
-            if let Some(reason) = reason_of(error.kind()) {
-                state.ingest.reject(Door::RemoteWrite, SIGNAL, reason, 1);
-            }
+            state.ingest.refuse_whole(Door::RemoteWrite, SIGNAL, error.kind());
             return plain(&error);
         }
     };
+    let taken = take(&state, schema, &parts.headers, body).await;
+    let (receipt, refusals) = match taken {
+        Ok((receipt, rejects)) => {
+            let refusals = refusals(&rejects, &receipt);
+            (receipt, refusals.map(Error::invalid))
+        }
+        Err(error) => (Receipt::default(), Some(error)),
+    };
+    let mut response =
+        refusals.map_or_else(|| StatusCode::NO_CONTENT.into_response(), |error| plain(&error));
+    if schema == Schema::V2 {
+        let samples = receipt.accepted.saturating_sub(receipt.histograms);
+        let headers = response.headers_mut();
+        headers.insert(SAMPLES_WRITTEN, HeaderValue::from(samples));
+        headers.insert(HISTOGRAMS_WRITTEN, HeaderValue::from(receipt.histograms));
+        headers.insert(EXEMPLARS_WRITTEN, HeaderValue::from(receipt.exemplars));
+    }
+    response
+}
+
+async fn take(
+    state: &PrometheusState,
+    schema: Schema,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Receipt, Vec<Reject>)> {
+    let decoded = read(state, schema, headers, body).await.inspect_err(|error| {
+        state.ingest.refuse_whole(Door::RemoteWrite, SIGNAL, error.kind());
+    })?;
+    state.written.count();
     let Decoded { batch, rejects } = decoded;
     for reject in &rejects {
         state.ingest.reject(Door::RemoteWrite, SIGNAL, reject.reason, reject.count);
     }
-    match state.ingest.metrics(Door::RemoteWrite, batch).await {
-        Ok(receipt) => match refusals(&rejects, &receipt) {
-            None => StatusCode::NO_CONTENT.into_response(),
-            Some(text) => plain(&Error::invalid(text)),
-        },
-        Err(error) => plain(&error),
-    }
+    let receipt = state.ingest.metrics(Door::RemoteWrite, batch).await?;
+    Ok((receipt, rejects))
 }
 
-async fn read(state: &PrometheusState, request: Request) -> Result<Decoded> {
-    let (parts, body) = request.into_parts();
-    // Only the first version exists so far; another message is refused by name.
-    let Schema::V1 = Schema::from_content_type(header(&parts.headers, CONTENT_TYPE.as_str()))?;
-    check_encoding(&parts.headers)?;
+async fn read(
+    state: &PrometheusState,
+    schema: Schema,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Decoded> {
+    check_encoding(headers)?;
     let cap = state.limits.write_bytes;
-    let sent = body::collect(&parts.headers, body, cap).await?;
+    let sent = body::collect(headers, body, cap).await?;
     let _room = state.ingest.reserve(Door::RemoteWrite, SIGNAL, sent.len())?;
-    let inflated: Bytes = body::inflate(Encoding::Snappy, sent, cap).await?;
-    decode(&inflated)
+    let written = Arc::clone(&state.written);
+    let large = sent.len() >= DECODE_ASIDE;
+    let decode = move |sent: Bytes| -> Result<Decoded> {
+        let inflated = decompress(Encoding::Snappy, &sent, cap)?;
+        decode(schema, &inflated, written.labels())
+    };
+    if !large {
+        return decode(sent);
+    }
+    let failed = |error| Error::internal(format!("decoding failed: {error}"));
+    tokio::task::spawn_blocking(move || decode(sent)).await.map_err(failed)?
 }
 
-/// Snappy's block format is the only encoding of version 1.0, so no header means it, too.
+/// Snappy's block format is the only encoding of both versions, so no header means it, too.
 fn check_encoding(headers: &HeaderMap) -> Result<()> {
     let value = header(headers, CONTENT_ENCODING.as_str());
     if value.is_empty() || value.eq_ignore_ascii_case("snappy") {
         return Ok(());
     }
-    Err(Error::unsupported(format!("content encoding {value:?} is not remote write; send snappy")))
+    Err(Error::unsupported(format!(
+        "{value:.200} encoding (compression) is not accepted by this server; only snappy is \
+         acceptable"
+    )))
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).map_or("", |value| value.to_str().unwrap_or("?")).trim()
 }
 
-/// Why the whole request was refused; `None` for what the door counted already.
-fn reason_of(kind: ErrorKind) -> Option<RejectReason> {
-    match kind {
-        ErrorKind::LimitExceeded => Some(RejectReason::TooLarge),
-        ErrorKind::Unsupported => Some(RejectReason::Unsupported),
-        ErrorKind::Unavailable | ErrorKind::RateLimited => None,
-        _ => Some(RejectReason::Malformed),
-    }
-}
-
-/// Returns what was refused by the codec and by the stores, or `None` when all was taken.
+/// Returns what was refused by the codec and by the stores, one refusal a line as Prometheus answers
+/// them, or `None` when all was taken.
 fn refusals(rejects: &[Reject], receipt: &Receipt) -> Option<String> {
-    let unread: u64 = rejects.iter().map(|reject| reject.count).sum();
-    let messages: Vec<&str> = rejects
-        .iter()
-        .map(|reject| reject.message.as_str())
-        .chain(receipt.rejected.iter().map(|rejection| rejection.message.as_str()))
-        .collect();
+    let by_codec = rejects.iter().map(|reject| reject.message.as_str());
+    let by_store = receipt.rejected.iter().map(|rejection| rejection.message.as_str());
+    let messages: Vec<&str> = by_codec.chain(by_store).collect();
     if messages.is_empty() {
         return None;
     }
-    let refused = unread + receipt.rejected_count();
-    let named = messages[..messages.len().min(NAMED)].join("; ");
-    let more = match messages.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!("; and {more} more"),
-    };
-    Some(format!("{} samples accepted, {refused} refused: {named}{more}", receipt.accepted))
+    let mut text = messages[..messages.len().min(NAMED)].join("\n");
+    if let more @ 1.. = messages.len().saturating_sub(NAMED) {
+        text.push_str(&format!("\nand {more} more"));
+    }
+    Some(text)
 }

@@ -10,8 +10,8 @@ use crate::model::sample::StartTime;
 use crate::model::stale::{STALE_NAN_BITS, stale_nan};
 use crate::model::time::TimestampMs;
 use crate::storage::conformance::metric::{
-    NOON, OUT_OF_ORDER_WINDOW, Subject, append, bits, expect_floats, floats, full_histogram,
-    histograms, labels, range, select, select_metric, select_query,
+    NOON, OUT_OF_ORDER_WINDOW, Subject, append, bits, exemplar, expect_floats, floats,
+    full_histogram, histograms, labels, range, select, select_metric, select_query,
 };
 use crate::storage::metric_store::{KEEPABLE, MetricStore, SelectQuery};
 
@@ -30,6 +30,7 @@ pub(super) async fn run(subject: &dyn Subject) {
     the_window_counts_from_the_newest_point_before_the_batch(subject).await;
     late_points_join_what_was_flushed(subject).await;
     times_without_a_day_are_refused_and_move_no_window(subject).await;
+    a_receipt_counts_histograms_and_exemplars(subject).await;
 }
 
 async fn write(store: &dyn MetricStore, series: Vec<SeriesWrite>) -> Receipt {
@@ -306,4 +307,20 @@ async fn times_without_a_day_are_refused_and_move_no_window(subject: &dyn Subjec
     append(&*store, vec![floats(&series, &[(at[1], 6.0)])]).await;
     store.flush().await.unwrap();
     expect_floats(&*store, "ends_of_time", &[(at[0], 2.0), (0, 5.0), (at[1], 6.0)]).await;
+}
+
+async fn a_receipt_counts_histograms_and_exemplars(subject: &dyn Subject) {
+    let store = subject.empty().await;
+    let late = -(OUT_OF_ORDER_WINDOW.as_millis() as i64) - 1;
+    append(&*store, vec![floats(&labels("newest", []), &[(0, 1.0)])]).await;
+    let mut examples = floats(&labels("examples", []), &[(0, 1.0), (1_000, 2.0)]);
+    examples.exemplars = vec![exemplar(500, "t", 1.0), exemplar(late, "too old", 1.0)];
+    let counted = histograms(&labels("counted", []), &[(0, full_histogram(1))]);
+    for _ in 0..2 {
+        let receipt = write(&*store, vec![examples.clone(), counted.clone()]).await;
+        assert_eq!((receipt.accepted, receipt.histograms, receipt.exemplars), (3, 1, 1));
+    }
+    let other = histograms(&labels("counted", []), &[(0, full_histogram(2))]);
+    let receipt = write(&*store, vec![other]).await;
+    assert_eq!((receipt.accepted, receipt.histograms), (0, 0));
 }

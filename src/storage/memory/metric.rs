@@ -94,11 +94,11 @@ impl State {
         let (fresh, old): (Vec<_>, Vec<_>) =
             known_time.into_iter().partition(|(at, _)| at.0 >= horizon);
         if !late.is_empty() {
-            let message = format!("{}: later than the year 9999", write.labels);
+            let message = format!("out of bounds for series {}", write.labels);
             receipt.reject(index, late.len() as u64, RejectReason::TooFarInFuture, message);
         }
         if !old.is_empty() {
-            let message = format!("{}: older than the out-of-order window", write.labels);
+            let message = format!("too old sample for series {}", write.labels);
             receipt.reject(index, old.len() as u64, RejectReason::TooOld, message);
         }
         let exemplars: Vec<_> = write
@@ -112,15 +112,17 @@ impl State {
         let series = self.series.entry(write.labels.clone()).or_default();
         let mut duplicates = 0;
         for (at, point) in fresh {
+            let is_histogram = matches!(point, Point::Histogram(_));
             if series.insert(at, point) {
                 receipt.accepted += 1;
+                receipt.histograms += u64::from(is_histogram);
                 self.newest = self.newest.max(Some(at));
             } else {
                 duplicates += 1;
             }
         }
         if duplicates > 0 {
-            let message = format!("{}: another value at a known timestamp", write.labels);
+            let message = format!("duplicate sample for timestamp for series {}", write.labels);
             receipt.reject(index, duplicates, RejectReason::DuplicateTimestamp, message);
         }
         for one in write.starts.into_iter().filter(|one| one.timestamp.0 >= horizon) {
@@ -129,6 +131,7 @@ impl State {
             }
         }
         for exemplar in exemplars {
+            receipt.exemplars += 1;
             if !series.exemplars.iter().any(|known| known.same_bits(&exemplar)) {
                 series.exemplars.push(exemplar);
             }

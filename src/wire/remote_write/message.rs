@@ -1,50 +1,7 @@
-//! The messages of `prometheus/prompb` (`types.proto`, `remote.proto`) as they stand on the wire.
-//!
-//! Texts are bytes here, because one label that is not UTF-8 must cost only its own series.
+//! The messages that few series have, as both versions write them; everything else is read without
+//! messages in between.
 
 use bytes::Bytes;
-
-/// `prometheus.TimeSeries`
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct TimeSeries {
-    #[prost(message, repeated, tag = "1")]
-    pub(crate) labels: Vec<Label>,
-    #[prost(message, repeated, tag = "2")]
-    pub(crate) samples: Vec<FloatSample>,
-    #[prost(message, repeated, tag = "3")]
-    pub(crate) exemplars: Vec<WireExemplar>,
-    #[prost(message, repeated, tag = "4")]
-    pub(crate) histograms: Vec<WireHistogram>,
-}
-
-/// `prometheus.Label`
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Label {
-    #[prost(bytes = "bytes", tag = "1")]
-    pub(crate) name: Bytes,
-    #[prost(bytes = "bytes", tag = "2")]
-    pub(crate) value: Bytes,
-}
-
-/// `prometheus.Sample`
-#[derive(Clone, Copy, PartialEq, prost::Message)]
-pub(crate) struct FloatSample {
-    #[prost(double, tag = "1")]
-    pub(crate) value: f64,
-    #[prost(int64, tag = "2")]
-    pub(crate) timestamp: i64,
-}
-
-/// `prometheus.Exemplar`
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct WireExemplar {
-    #[prost(message, repeated, tag = "1")]
-    pub(crate) labels: Vec<Label>,
-    #[prost(double, tag = "2")]
-    pub(crate) value: f64,
-    #[prost(int64, tag = "3")]
-    pub(crate) timestamp: i64,
-}
 
 /// `prometheus.MetricMetadata`
 #[derive(Clone, PartialEq, prost::Message)]
@@ -59,7 +16,8 @@ pub(crate) struct WireMetadata {
     pub(crate) unit: Bytes,
 }
 
-/// `prometheus.Histogram`: integer histograms carry deltas, float histograms absolute counts.
+/// `prometheus.Histogram` and `io.prometheus.write.v2.Histogram`: integer histograms carry deltas,
+/// float histograms absolute counts. Only the latter message knows a start.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireHistogram {
     #[prost(uint64, optional, tag = "1")]
@@ -94,6 +52,8 @@ pub(crate) struct WireHistogram {
     pub(crate) timestamp: i64,
     #[prost(double, repeated, tag = "16")]
     pub(crate) custom_values: Vec<f64>,
+    #[prost(int64, tag = "17")]
+    pub(crate) start_timestamp: i64,
 }
 
 /// `prometheus.BucketSpan`

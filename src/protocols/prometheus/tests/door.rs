@@ -17,7 +17,9 @@ use crate::model::batch::{MetricBatch, MetricMetadata, MetricType, SeriesWrite};
 use crate::model::labels::Labels;
 use crate::model::sample::Sample;
 use crate::model::time::TimestampMs;
-use crate::protocols::prometheus::{ExpositionSource, PrometheusLimits, PrometheusState, routes};
+use crate::protocols::prometheus::{
+    ExpositionSource, PrometheusLimits, PrometheusState, WriteMemory, routes,
+};
 use crate::service::in_memory::InMemory;
 use crate::service::{Target, TargetHealth, TargetSource};
 
@@ -38,6 +40,8 @@ pub(super) struct Door {
 pub(super) struct Answered {
     pub(super) status: u16,
     pub(super) content_type: String,
+    /// Samples, histograms and exemplars written, of answers that say so.
+    pub(super) written: Option<[u64; 3]>,
     pub(super) text: String,
     pub(super) bytes: Vec<u8>,
 }
@@ -73,6 +77,7 @@ impl Door {
                 read_bytes: 1 << 20,
                 form_bytes: 10_000,
             },
+            written: Arc::new(WriteMemory::new(1 << 20)),
         };
         Door { routes: routes(state).layer(Extension(caller)), memory, readiness }
     }
@@ -83,7 +88,18 @@ impl Door {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let content_type = parts.headers.get("content-type");
+        let number = |what: &str| {
+            let name = format!("x-prometheus-remote-write-{what}-written");
+            Some(parts.headers.get(name)?.to_str().unwrap().parse().unwrap())
+        };
+        let written = match ["samples", "histograms", "exemplars"].map(number) {
+            [Some(samples), Some(histograms), Some(exemplars)] => {
+                Some([samples, histograms, exemplars])
+            }
+            _ => None,
+        };
         Answered {
+            written,
             status: parts.status.as_u16(),
             content_type: content_type.map_or("", |value| value.to_str().unwrap()).to_owned(),
             text: String::from_utf8_lossy(&bytes).into_owned(),

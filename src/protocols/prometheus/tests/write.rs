@@ -62,6 +62,11 @@ async fn send(door: &Door, headers: &[(&str, &str)], body: Vec<u8>) -> Answered 
 const USUAL: [(&str, &str); 2] =
     [("content-type", "application/x-protobuf"), ("content-encoding", "snappy")];
 
+const SECOND: [(&str, &str); 2] = [
+    ("content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request"),
+    ("content-encoding", "snappy"),
+];
+
 /// The metric names that are stored.
 async fn names(door: &Door) -> Vec<String> {
     let found = door.get("/api/v1/label/__name__/values").await.json();
@@ -81,18 +86,19 @@ async fn a_good_request_is_answered_with_204_and_found_at_once() {
 #[tokio::test]
 async fn other_types_and_encodings_get_415_with_a_reason() {
     let door = Door::open();
-    let second = ("content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request");
     for headers in [
         [("content-type", "application/json"), USUAL[1]],
-        [second, USUAL[1]],
+        [("content-type", "application/x-protobuf;proto=yolo"), USUAL[1]],
         [USUAL[0], ("content-encoding", "gzip")],
-        [("x", "no content type"), USUAL[1]],
+        [SECOND[0], ("content-encoding", "zstd")],
     ] {
         let answer = send(&door, &headers, packed(vec![good()])).await;
         assert_eq!(answer.status, 415, "{headers:?}");
         assert!(answer.content_type.starts_with("text/plain") && !answer.text.is_empty());
     }
     assert_eq!(names(&door).await, Vec::<String>::new());
+    let bare = send(&door, &[], packed(vec![good()])).await;
+    assert_eq!(bare.status, 204, "no headers mean 1.0 and snappy: {}", bare.text);
 }
 
 #[tokio::test]
@@ -122,11 +128,17 @@ async fn a_bad_series_gets_400_with_its_reason_and_its_neighbour_is_written() {
     let year = 365 * 86_400_000;
     let long = vec![b'x'; 500_000];
     let bad: [(&str, TimeSeries); 6] = [
-        ("UTF-8", series(&[(b"__name__", b"bad"), (b"a", b"\xff\xfe")], NOW_MS)),
-        ("twice", series(&[(b"__name__", b"bad"), (b"a", b"1"), (b"a", b"2")], NOW_MS)),
-        ("metric name", series(&[(b"a", b"1")], NOW_MS)),
-        ("future", series(&[(b"__name__", b"bad")], NOW_MS + 74 * year)),
-        ("old", series(&[(b"__name__", b"bad")], 0)),
+        ("not UTF-8", series(&[(b"__name__", b"bad"), (b"a", b"\xff\xfe")], NOW_MS)),
+        (
+            "duplicated label a",
+            series(&[(b"__name__", b"bad"), (b"a", b"1"), (b"a", b"2")], NOW_MS),
+        ),
+        ("invalid metric name or labels, got {a=\"1\"}", series(&[(b"a", b"1")], NOW_MS)),
+        (
+            "out of bounds: timestamp is too far in the future for series {",
+            series(&[(b"__name__", b"bad")], NOW_MS + 74 * year),
+        ),
+        ("too old sample for series {__name__=\"bad\"}", series(&[(b"__name__", b"bad")], 0)),
         ("bytes", series(&[(b"__name__", b"bad"), (b"a", &long)], NOW_MS)),
     ];
     for (reason, series) in bad {
@@ -138,7 +150,6 @@ async fn a_bad_series_gets_400_with_its_reason_and_its_neighbour_is_written() {
         let answer = send(&door, &USUAL, packed(vec![neighbour, series])).await;
         assert_eq!(answer.status, 400, "{reason}");
         assert!(answer.text.contains(reason), "{reason} is not in {:?}", answer.text);
-        assert!(answer.text.starts_with("1 samples accepted, 1 refused"), "{}", answer.text);
         assert_eq!(names(&door).await, ["good", "neighbour"], "{reason}");
     }
 }
@@ -149,7 +160,9 @@ async fn another_value_for_a_known_time_is_refused() {
     assert_eq!(send(&door, &USUAL, packed(vec![good()])).await.status, 204);
     let mut other = good();
     other.samples[0].value = 2.0;
-    assert_eq!(send(&door, &USUAL, packed(vec![other])).await.status, 400);
+    let answer = send(&door, &USUAL, packed(vec![other])).await;
+    let text = "duplicate sample for timestamp for series {__name__=\"good\"}\n";
+    assert_eq!((answer.status, answer.text.as_str()), (400, text));
 }
 
 #[tokio::test]
@@ -157,4 +170,92 @@ async fn writing_needs_the_scope_and_the_right_method() {
     let reader = Door::for_caller(Caller::new("reader", Scopes::of(&[Scope::Read])));
     assert_eq!(send(&reader, &USUAL, packed(vec![good()])).await.status, 403);
     assert_eq!(reader.get("/api/v1/write").await.status, 405);
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SecondRequest {
+    #[prost(string, repeated, tag = "4")]
+    symbols: Vec<String>,
+    #[prost(message, repeated, tag = "5")]
+    series: Vec<SecondSeries>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SecondSeries {
+    #[prost(uint32, repeated, tag = "1")]
+    labels: Vec<u32>,
+    #[prost(message, repeated, tag = "2")]
+    samples: Vec<Point>,
+    #[prost(message, repeated, tag = "3")]
+    histograms: Vec<Counted>,
+    #[prost(message, repeated, tag = "4")]
+    exemplars: Vec<Example>,
+}
+
+/// An integer histogram of its zero bucket alone.
+#[derive(Clone, PartialEq, Message)]
+struct Counted {
+    #[prost(uint64, tag = "1")]
+    count: u64,
+    #[prost(uint64, tag = "6")]
+    zero_count: u64,
+    #[prost(int64, tag = "15")]
+    timestamp: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Example {
+    #[prost(uint32, repeated, tag = "1")]
+    labels: Vec<u32>,
+    #[prost(double, tag = "2")]
+    value: f64,
+    #[prost(int64, tag = "3")]
+    timestamp: i64,
+}
+
+fn second(labels: &[u32]) -> SecondSeries {
+    let samples = vec![Point { value: 1.0, timestamp: NOW_MS }];
+    SecondSeries { labels: labels.to_vec(), samples, ..SecondSeries::default() }
+}
+
+async fn send_second(door: &Door, series: Vec<SecondSeries>) -> Answered {
+    let symbols = ["", "__name__", "good", "trace_id", "abc"].map(str::to_owned).to_vec();
+    let bytes = SecondRequest { symbols, series }.encode_to_vec();
+    send(door, &SECOND, snap::raw::Encoder::new().compress_vec(&bytes).unwrap()).await
+}
+
+#[tokio::test]
+async fn senders_of_the_second_version_are_told_what_was_written() {
+    let door = Door::open();
+    let mut with_example = second(&[1, 2]);
+    with_example.exemplars =
+        vec![Example { labels: vec![3, 4], value: 1.0, timestamp: NOW_MS - 1 }];
+    let mut counted = second(&[1, 4]);
+    counted.samples.clear();
+    counted.histograms = vec![Counted { count: 2, zero_count: 2, timestamp: NOW_MS }];
+    let whole = vec![with_example, counted];
+    for _ in 0..2 {
+        let answer = send_second(&door, whole.clone()).await;
+        assert_eq!((answer.status, answer.written), (204, Some([1, 1, 1])), "{}", answer.text);
+    }
+    assert_eq!(names(&door).await, ["abc", "good"]);
+    let first = send(&door, &USUAL, packed(vec![good()])).await;
+    assert_eq!(first.written, None, "1.0 knows no such headers");
+}
+
+#[tokio::test]
+async fn the_good_part_of_a_bad_second_request_is_written_and_counted() {
+    let door = Door::open();
+    let mut miscounted = second(&[1, 4]);
+    miscounted.histograms = vec![Counted { count: 3, zero_count: 2, timestamp: NOW_MS + 1 }];
+    let answer = send_second(&door, vec![second(&[1]), second(&[1, 2]), miscounted]).await;
+    assert_eq!((answer.status, answer.written), (400, Some([2, 0, 0])));
+    assert_eq!(
+        answer.text,
+        "parsing labels for series [1]: invalid labelRefs length 1\n2 observations found in \
+         buckets, but the Count field is 3: histogram's observation count should equal the number \
+         of observations found in the buckets (in absence of NaN) for series {__name__=\"abc\"}\n"
+    );
+    let rubbish = send(&door, &SECOND, b"rubbish".to_vec()).await;
+    assert_eq!((rubbish.status, rubbish.written), (400, Some([0, 0, 0])));
 }

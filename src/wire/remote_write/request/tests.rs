@@ -1,12 +1,56 @@
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
 use crate::model::histogram::{CounterResetHint, Span};
+use crate::model::labels::Labels;
+use crate::model::sample::Sample;
 use crate::model::stale::{STALE_NAN_BITS, is_stale};
 use crate::model::time::TimestampMs;
-use crate::wire::remote_write::message::{
-    BucketSpan, FloatSample, Label, WireExemplar, WireHistogram,
-};
+use crate::wire::remote_write::labels::{RawLabel, pack};
+use crate::wire::remote_write::message::{BucketSpan, WireHistogram};
+
+/// `prometheus.TimeSeries`
+#[derive(Clone, PartialEq, prost::Message)]
+struct TimeSeries {
+    #[prost(message, repeated, tag = "1")]
+    labels: Vec<Label>,
+    #[prost(message, repeated, tag = "2")]
+    samples: Vec<FloatSample>,
+    #[prost(message, repeated, tag = "3")]
+    exemplars: Vec<WireExemplar>,
+    #[prost(message, repeated, tag = "4")]
+    histograms: Vec<WireHistogram>,
+}
+
+/// `prometheus.Label`; bytes instead of texts, so that tests can send what is none.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Label {
+    #[prost(bytes = "bytes", tag = "1")]
+    name: Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    value: Bytes,
+}
+
+/// `prometheus.Sample`
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct FloatSample {
+    #[prost(double, tag = "1")]
+    value: f64,
+    #[prost(int64, tag = "2")]
+    timestamp: i64,
+}
+
+/// `prometheus.Exemplar`
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireExemplar {
+    #[prost(message, repeated, tag = "1")]
+    labels: Vec<Label>,
+    #[prost(double, tag = "2")]
+    value: f64,
+    #[prost(int64, tag = "3")]
+    timestamp: i64,
+}
 
 /// The whole message, as a sender encodes it.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -27,6 +71,11 @@ fn series(pairs: &[(&'static str, &'static str)], points: &[(i64, f64)]) -> Time
         .iter()
         .map(|(timestamp, value)| FloatSample { value: *value, timestamp: *timestamp });
     TimeSeries { labels: labels(pairs), samples: samples.collect(), ..TimeSeries::default() }
+}
+
+/// Decodes version 1.0 without knowing any labels before.
+fn decode(body: &[u8]) -> Result<Decoded> {
+    super::decode(Schema::V1, body, &LabelCache::new(1 << 20))
 }
 
 fn encoded(timeseries: Vec<TimeSeries>) -> Bytes {
@@ -58,7 +107,7 @@ fn a_bad_series_never_costs_its_neighbours() {
     // A series whose framing is right and whose inside is not.
     body.extend([0x0a, 0x02, 0x0a, 0x7f]);
     body.extend(encoded(vec![series(&[("__name__", "good")], &[(1, 1.0)])]));
-    let decoded = decode(&body.into()).unwrap();
+    let decoded = decode(&body).unwrap();
     let reasons: Vec<_> =
         decoded.rejects.iter().map(|reject| (reject.reason, reject.count)).collect();
     assert_eq!(
@@ -97,10 +146,16 @@ fn integer_and_float_histograms_become_absolute_counts() {
         ..WireHistogram::default()
     };
     let lying = WireHistogram { positive_spans: spans, ..WireHistogram::default() };
+    let mut miscounted = integer.clone();
+    miscounted.count_int = Some(13);
     let mut write = series(&[("__name__", "h")], &[]);
-    write.histograms = vec![integer, lying, float];
+    write.histograms = vec![integer, lying, float, miscounted];
     let decoded = decode(&encoded(vec![write])).unwrap();
     assert_eq!(decoded.rejects.len(), 1, "{:?}", decoded.rejects);
+    assert_eq!(decoded.rejects[0].count, 2);
+    let text = &decoded.rejects[0].message;
+    assert!(text.starts_with("positive side: spans need 3 buckets, have 0 buckets"), "{text}");
+    assert!(text.ends_with("than provided for series {__name__=\"h\"}"), "{text}");
     let histograms = &decoded.batch.series[0].histograms;
     let first = &histograms[0].histogram;
     assert_eq!(first.positive_buckets, vec![2.0, 5.0, 4.0]);
@@ -123,7 +178,7 @@ fn exemplars_and_metadata_come_along() {
         unit: Bytes::new(),
     };
     let request = WriteRequest { timeseries: vec![write], metadata: vec![about] };
-    let decoded = decode(&request.encode_to_vec().into()).unwrap();
+    let decoded = decode(&request.encode_to_vec()).unwrap();
     assert_eq!(decoded.batch.series[0].exemplars[0].labels.get("trace_id"), Some("abc"));
     assert_eq!(decoded.batch.metadata[0].kind, MetricType::Counter);
     assert_eq!(decoded.batch.metadata[0].help, "what it is");
@@ -168,10 +223,85 @@ fn a_series_too_large_to_decode_costs_only_itself() {
     assert_eq!(decoded.batch.series.len(), 1);
 }
 
+#[test]
+fn labels_behind_the_points_count_like_those_before() {
+    let mut body = series(&[("__name__", "m")], &[(1, 1.0)]).encode_to_vec();
+    body.extend(series(&[("a", "b")], &[]).encode_to_vec());
+    let mut request = vec![0x0a, body.len() as u8];
+    request.extend(body);
+    let decoded = decode(&request).unwrap();
+    assert_eq!(decoded.batch.series[0].labels.to_string(), r#"{__name__="m", a="b"}"#);
+}
+
+#[test]
+fn a_request_of_refused_series_keeps_few_texts() {
+    let nameless = series(&[("", "x")], &[(1, 1.0)]);
+    let decoded = decode(&encoded(vec![nameless; 3_000])).unwrap();
+    assert_eq!(decoded.rejects.len(), MAX_REJECTS);
+    assert_eq!(decoded.rejects.iter().map(|reject| reject.count).sum::<u64>(), 3_000);
+}
+
+/// Decodes one series by way of prost's structs.
+fn by_prost(message: &[u8]) -> Option<(Labels, Vec<Sample>, usize)> {
+    let wire = TimeSeries::decode(message).ok()?;
+    let pairs: Vec<RawLabel<'_>> =
+        wire.labels.iter().map(|label| (&label.name[..], &label.value[..])).collect();
+    let samples = wire.samples.iter().map(|one| Sample::new(one.timestamp, one.value));
+    Some((pack(&pairs).ok()?, samples.collect(), wire.exemplars.len()))
+}
+
+fn by_us(message: &[u8], cache: &LabelCache) -> Option<(Labels, Vec<Sample>, usize)> {
+    let write = series::read(message, cache, &mut Vec::new()).ok()?;
+    Some((write.labels, write.samples, write.exemplars.len()))
+}
+
+prop_compose! {
+    fn any_labels()(
+        pairs in prop::collection::vec(("[a-z_]{0,3}", ".{0,5}|[a-z]{120,140}"), 0..6),
+        sorted in any::<bool>(),
+    ) -> Vec<Label> {
+        let mut pairs = pairs;
+        if sorted {
+            pairs.sort();
+            pairs.dedup_by(|one, other| one.0 == other.0);
+        }
+        let label = |(name, value): (String, String)| Label {
+            name: name.into_bytes().into(),
+            value: value.into_bytes().into(),
+        };
+        pairs.into_iter().map(label).collect()
+    }
+}
+
+prop_compose! {
+    fn any_series()(
+        labels in any_labels(),
+        points in prop::collection::vec((any::<i64>(), any::<u64>()), 0..4),
+        example in prop::option::of(any_labels()),
+    ) -> TimeSeries {
+        let samples = points.iter().map(|(timestamp, bits)| FloatSample {
+            value: f64::from_bits(*bits),
+            timestamp: *timestamp,
+        });
+        let exemplars = example.into_iter().filter(|labels| pack_wire(labels).is_some());
+        let exemplars = exemplars.map(|labels| WireExemplar { labels, value: 1.0, timestamp: 5 });
+        TimeSeries {
+            labels,
+            samples: samples.collect(),
+            exemplars: exemplars.collect(),
+            histograms: Vec::new(),
+        }
+    }
+}
+
+fn pack_wire(labels: &[Label]) -> Option<Labels> {
+    pack(&labels.iter().map(|one| (&one.name[..], &one.value[..])).collect::<Vec<_>>()).ok()
+}
+
 proptest! {
     #[test]
     fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = decode(&bytes.into());
+        let _ = decode(&bytes);
     }
 
     #[test]
@@ -186,6 +316,39 @@ proptest! {
         let mut body = encoded(vec![write]).to_vec();
         let place = place % body.len();
         body[place] = byte;
-        let _ = decode(&body.into());
+        let _ = decode(&body);
+    }
+
+    #[test]
+    fn series_are_read_as_prost_reads_them_known_or_not(wire in any_series()) {
+        let cache = LabelCache::new(1 << 20);
+        let message = wire.encode_to_vec();
+        let wanted = by_prost(&message);
+        for _ in 0..2 {
+            prop_assert_eq!(by_us(&message, &cache), wanted.clone());
+        }
+    }
+
+    #[test]
+    fn torn_and_flipped_series_are_read_as_prost_reads_them(
+        wire in any_series(),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+        length in any::<prop::sample::Index>(),
+    ) {
+        let cache = LabelCache::new(1 << 20);
+        let mut message = wire.encode_to_vec();
+        message.push(0);
+        prop_assert_eq!(by_us(&message, &cache).is_some(), by_prost(&message).is_some());
+        for (place, byte) in flips {
+            let place = place.index(message.len());
+            message[place] = byte;
+        }
+        message.truncate(length.index(message.len()) + 1);
+        let (ours, wanted) = (by_us(&message, &cache), by_prost(&message));
+        // Exemplars that are no labels are left out here and counted there.
+        prop_assert_eq!(
+            ours.map(|(labels, samples, _)| (labels, samples)),
+            wanted.map(|(labels, samples, _)| (labels, samples))
+        );
     }
 }
