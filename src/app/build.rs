@@ -33,10 +33,11 @@ use crate::http::front::Front;
 use crate::http::guard::GuardPolicy;
 use crate::http::listener::{self, ListenerLimits};
 use crate::http::observe::RequestInstruments;
-use crate::ingest::{Ingest, IngestLimits};
+use crate::ingest::{Ingest, IngestLimits, SeriesLimits};
 use crate::make::MakeClient;
 use crate::mcp::{McpOptions, McpServer};
 use crate::model::time::TimestampMs;
+use crate::protocols::otlp::OtlpState;
 use crate::protocols::prometheus::WriteMemory;
 use crate::rules::{AlertSink, Ruler};
 use crate::service::{ApplianceFacts, MakeService, QueryLimits, ServiceParts, Services};
@@ -107,6 +108,7 @@ impl App {
             mcp,
             mcp_options: McpOptions { sessions: config.mcp.sessions },
             ingest: ingest.clone(),
+            otlp: OtlpState::new(ingest.clone()),
             written: Arc::new(WriteMemory::new(label_bytes)),
             clock: Arc::clone(&clock),
             readiness: readiness.clone(),
@@ -211,12 +213,16 @@ fn make(config: &Config, clock: &SharedClock) -> Result<Option<MakeService>> {
 
 /// A quarter of the memory may be filled by batches that are on their way in.
 fn ingest_limits(config: &Config) -> IngestLimits {
-    let usual = IngestLimits::default();
+    let usual = config.ingest.clone();
     let in_flight = crate::base::size::ByteSize(config.budget.memory.0 / 4).min(usual.in_flight);
     IngestLimits {
         log_age: Some(config.retention.logs),
         span_age: Some(config.retention.traces),
         in_flight,
+        series: SeriesLimits {
+            tracked: usize::try_from(config.metrics.max_active_series).unwrap_or(usize::MAX),
+            ..usual.series
+        },
         ..usual
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Doors {
     pub(crate) services: Services,
     /// Takes data.
     pub(crate) ingest: Ingest,
+    /// The OTLP doors, however many listeners they have.
+    pub(crate) otlp: OtlpState,
     /// What remote write remembers, however many listeners it has.
     pub(crate) written: Arc<WriteMemory>,
     /// Tells the time.
@@ -114,7 +116,7 @@ impl Doors {
     }
 
     fn otlp(&self) -> OtlpState {
-        OtlpState::new(self.ingest.clone())
+        self.otlp.clone()
     }
 
     fn prometheus(&self) -> Router {

@@ -9,6 +9,7 @@ use crate::alerting::AlertingConfig;
 use crate::base::size::ByteSize;
 use crate::collect::scrape::ScrapeJob;
 use crate::config::address::CompatListener;
+use crate::ingest::IngestLimits;
 use crate::make::MakeConfig;
 use crate::model::labels::Labels;
 use crate::rules::{GroupDefinition, Pack};
@@ -59,6 +60,8 @@ pub struct Config {
     pub commit_window: Duration,
     /// Of the metric store and queries.
     pub metrics: Metrics,
+    /// What the door lets in; bounds that follow from other sections are set where it is built.
+    pub ingest: IngestLimits,
     /// Own telemetry: whether it is stored, and which share of traces.
     pub own: Own,
     /// What scrape jobs share.

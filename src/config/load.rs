@@ -11,17 +11,16 @@ use crate::base::yaml::node;
 use crate::base::yaml::reader::{Context, Environment, Section};
 use crate::config::checked::{Config, Listen, Own, StorageKind};
 use crate::config::environment::Variables;
-use crate::config::{access, alerting, limits, listen, make, rules, scrape};
+use crate::config::{access, alerting, ingest, limits, listen, make, rules, scrape};
 use crate::telemetry::logging::{LogFormat, LogLevel};
 
 /// Top-level keys of parts that later versions bring.
-const LATER: [&str; 10] = [
+const LATER: [&str; 9] = [
     "tls",
     "remote_write",
     "remote_read",
     "prometheus_file",
     "export",
-    "ingest",
     "redis",
     "elasticsearch_monitor",
     "checks",
@@ -124,6 +123,7 @@ fn read(
         retention: limits::retention(root.section("retention")),
         commit_window: limits::storage(root.section("storage")),
         metrics: limits::metrics(root.section("metrics")),
+        ingest: ingest::read(root.section("ingest")),
         own,
         scrape: scrape::read(root.sections("scrape_configs"), &global),
         rules: rules::read(context, &root, &global),

@@ -10,6 +10,7 @@ mod listen;
 mod access;
 mod alerting;
 mod limits;
+mod ingest;
 mod relabel;
 mod scrape;
 mod glob;

@@ -7,6 +7,7 @@ use crate::alerting::AlertingConfig;
 use crate::base::duration::format_duration;
 use crate::collect::scrape::{RelabelRule, ScrapeJob};
 use crate::config::checked::Config;
+use crate::wire::exposition::Histograms;
 
 /// Writes the configuration as a file would say it, in the order of the documentation.
 pub fn print(config: &Config) -> String {
@@ -94,6 +95,15 @@ impl Printer {
         self.line(2, format!("out_of_order_window: {window}"));
         self.line(2, format!("lookback_delta: {}", format_duration(metrics.lookback_delta)));
         self.line(2, format!("max_active_series: {}", metrics.max_active_series));
+        let (limits, series) = (&config.ingest, config.ingest.series);
+        self.line(0, "ingest:");
+        self.line(2, "limits:");
+        self.line(4, format!("labels: {}", limits.labels));
+        self.line(4, format!("label_name_bytes: {}", limits.name_bytes));
+        self.line(4, format!("label_value_bytes: {}", limits.label_value_bytes));
+        self.line(4, format!("series_per_metric: {}", series.per_metric));
+        self.line(4, format!("new_series_per_second: {}", series.per_second));
+        self.line(4, format!("new_series_burst: {}", series.burst));
     }
 
     fn scrape(&mut self, config: &Config) {
@@ -138,6 +148,12 @@ impl Printer {
             let values = job.params.iter().filter(|(own, _)| own == name);
             self.line(6, format!("{}: {}", quoted(name), list(values.map(|(_, value)| value))));
         }
+        let native = job.histograms != Histograms::Classic;
+        let classic = job.histograms == Histograms::Both;
+        self.line(4, format!("scrape_native_histograms: {native}"));
+        self.line(4, format!("always_scrape_classic_histograms: {classic}"));
+        let protocols = job.protocols.iter().map(|protocol| protocol.name());
+        self.line(4, format!("scrape_protocols: {}", list(protocols)));
         if job.authorization.is_some() {
             self.line(4, "authorization:");
             self.line(6, "credentials: <secret>");

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use crate::base::size::ByteSize;
 use crate::base::yaml::reader::Section;
-use crate::collect::scrape::{Authorization, ScrapeJob, ScrapeLimits, TargetGroup};
+use crate::collect::scrape::{Authorization, Protocol, ScrapeJob, ScrapeLimits, TargetGroup};
 use crate::config::checked::Global;
 use crate::config::{make, relabel};
+use crate::wire::exposition::{Format, Histograms};
 
 /// Keys of Prometheus that a later version reads.
-const LATER: [&str; 40] = [
-    "always_scrape_classic_histograms",
+const LATER: [&str; 37] = [
     "azure_sd_configs",
     "consul_sd_configs",
     "convert_classic_histograms_to_nhcb",
@@ -48,8 +48,6 @@ const LATER: [&str; 40] = [
     "proxy_url",
     "puppetdb_sd_configs",
     "scaleway_sd_configs",
-    "scrape_classic_histograms",
-    "scrape_protocols",
     "tls_config",
 ];
 
@@ -87,6 +85,15 @@ fn job(section: Section<'_>, name: String, global: &Global) -> ScrapeJob {
         true => Ok(text.to_owned()),
         false => Err(format!("{text:?} does not start with /")),
     });
+    let native = section.flag("scrape_native_histograms").unwrap_or(false);
+    // The older name of the same wish.
+    let classic = ["always_scrape_classic_histograms", "scrape_classic_histograms"]
+        .map(|key| section.flag(key).unwrap_or(false));
+    let histograms = match (native, classic.contains(&true)) {
+        (false, _) => Histograms::Classic,
+        (true, false) => Histograms::Native,
+        (true, true) => Histograms::Both,
+    };
     let job = ScrapeJob {
         name,
         interval,
@@ -96,7 +103,9 @@ fn job(section: Section<'_>, name: String, global: &Global) -> ScrapeJob {
         params: params(&section),
         honor_labels: section.flag("honor_labels").unwrap_or(false),
         honor_timestamps: section.flag("honor_timestamps").unwrap_or(true),
+        protocols: protocols(&section, native),
         fallback_format: fallback(&section),
+        histograms,
         authorization: authorization(&section),
         limits: limits(&section),
         groups: section.sections("static_configs").into_iter().map(group).collect(),
@@ -122,13 +131,33 @@ fn times(section: &Section<'_>, global: &Global) -> (Duration, Duration) {
     (interval, timeout.unwrap_or(global.scrape_timeout).min(interval))
 }
 
-fn fallback(section: &Section<'_>) -> Option<crate::wire::exposition::Format> {
-    use crate::wire::exposition::Format;
-    section.parsed("fallback_scrape_protocol", |text| match text {
-        "PrometheusText0.0.4" | "PrometheusText1.0.0" => Ok(Format::Text),
-        "OpenMetricsText0.0.1" | "OpenMetricsText1.0.0" => Ok(Format::OpenMetrics),
-        other => Err(format!("the scrape protocol {other:?} is not supported")),
+/// Reads the dialects that targets are asked for; protobuf comes first where native histograms are
+/// wanted, for no other dialect has them.
+fn protocols(section: &Section<'_>, native: bool) -> Vec<Protocol> {
+    let mut protocols = Vec::new();
+    for (node, name) in section.texts("scrape_protocols") {
+        match Protocol::from_name(&name) {
+            Some(protocol) if !protocols.contains(&protocol) => protocols.push(protocol),
+            Some(_) => section.fault_at(node, "scrape_protocols", format!("{name} stands twice")),
+            None => section.fault_at(node, "scrape_protocols", unknown_protocol(&name)),
+        }
+    }
+    if protocols.is_empty() {
+        protocols.extend(&Protocol::ALL[usize::from(!native)..]);
+    }
+    protocols
+}
+
+fn fallback(section: &Section<'_>) -> Option<Format> {
+    section.parsed("fallback_scrape_protocol", |text| {
+        let protocol = Protocol::from_name(text).ok_or_else(|| unknown_protocol(text))?;
+        Ok(protocol.format())
     })
+}
+
+fn unknown_protocol(name: &str) -> String {
+    let known = Protocol::ALL.map(Protocol::name).join(", ");
+    format!("unknown scrape protocol {name}, supported: [{known}]")
 }
 
 fn limits(section: &Section<'_>) -> ScrapeLimits {

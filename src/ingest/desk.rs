@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::metrics::Meter;
+use parking_lot::Mutex;
 
 use crate::base::clock::SharedClock;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::gate::{self, Gate};
 use crate::ingest::admission::{Admitted, Now};
+use crate::ingest::cardinality::Cardinality;
 use crate::ingest::document_id::DocumentIds;
 use crate::ingest::door::{Door, Stores};
 use crate::ingest::limits::IngestLimits;
+use crate::ingest::metrics::KnownSeries;
+use crate::ingest::offenders::Offenders;
 use crate::ingest::tally::Tally;
 use crate::ingest::{logs, metrics, traces};
 use crate::model::batch::{LogBatch, MetricBatch, SpanBatch};
@@ -39,6 +43,7 @@ struct Desk {
     in_flight: Gate,
     ids: DocumentIds,
     tally: Tally,
+    known: KnownSeries,
 }
 
 impl Ingest {
@@ -56,7 +61,13 @@ impl Ingest {
         let in_flight = Gate::new(limits.in_flight.0);
         let ids = DocumentIds::new(Arc::clone(&clock));
         let tally = Tally::new(meter);
-        Ingest(Arc::new(Desk { stores, limits, clock, in_flight, ids, tally }))
+        // What the store holds already is not new, though nothing of it came by here yet.
+        let stored = stores.metrics.stats().active_series;
+        let known = KnownSeries {
+            cardinality: Mutex::new(Cardinality::new(limits.series, stored)),
+            refused: Mutex::default(),
+        };
+        Ingest(Arc::new(Desk { stores, limits, clock, in_flight, ids, tally, known }))
     }
 
     /// Returns the time of arrival, for codecs that stamp what came without a time.
@@ -67,6 +78,13 @@ impl Ingest {
     /// Returns a new document id, for doors that tell the sender which one its record got.
     pub fn document_id(&self) -> String {
         self.0.ids.next()
+    }
+
+    /// Returns whose points were refused at the door since the start, and which metrics are largest.
+    pub fn offenders(&self) -> Offenders {
+        let known = &self.0.known;
+        let largest = known.cardinality.lock().largest();
+        Offenders { largest, ..known.refused.lock().told() }
     }
 
     /// Reserves memory for decoding a body of `bytes`; the reservation ends when it is dropped.
@@ -124,7 +142,7 @@ impl Ingest {
         let _in_flight =
             self.reserve_for(door, "metrics", metrics::weight(&batch), batch.sample_count())?;
         let now = self.now();
-        let admission = metrics::admit(batch, &self.0.limits, now.ns.div_euclid(1_000_000));
+        let admission = metrics::admit(batch, &self.0.limits, &self.0.known, now);
         let too_large = RejectReason::TooLarge.as_str();
         self.0.tally.refused(door, "exemplars", too_large, admission.refused_exemplars);
         let Admitted { batch, kept, rejected } = admission.admitted;

@@ -13,6 +13,8 @@ pub struct IngestLimits {
     pub name_bytes: usize,
     /// Bytes of a label value.
     pub label_value_bytes: usize,
+    /// How many series there may be, and how fast new ones may come.
+    pub series: SeriesLimits,
     /// Buckets of one native histogram sample.
     pub histogram_buckets: usize,
     /// Characters of an exemplar's label names and values together; OpenMetrics says 128.
@@ -36,12 +38,33 @@ pub struct IngestLimits {
     pub in_flight: ByteSize,
 }
 
+/// Bounds on series. A series counts while points of it come, and for an hour or two after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeriesLimits {
+    /// Series of one metric name; 0 for no bound of its own.
+    pub per_metric: usize,
+    /// New series a second, in the long run.
+    pub per_second: u64,
+    /// New series at once.
+    pub burst: u64,
+    /// Series that are counted at all: the store refuses what is beyond.
+    pub tracked: usize,
+}
+
+impl Default for SeriesLimits {
+    fn default() -> Self {
+        // A sender of 100,000 series may begin within seconds; what grows on and on is slowed down.
+        SeriesLimits { per_metric: 20_000, per_second: 2_000, burst: 250_000, tracked: 1_000_000 }
+    }
+}
+
 impl Default for IngestLimits {
     fn default() -> Self {
         IngestLimits {
             labels: 64,
             name_bytes: 256,
             label_value_bytes: 2_048,
+            series: SeriesLimits::default(),
             histogram_buckets: 4_096,
             exemplar_chars: 128,
             line_bytes: 1 << 20,

@@ -1,8 +1,12 @@
 //! Which series and samples of a batch are let in.
 
-use crate::ingest::admission::Admitted;
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::ingest::admission::{Admitted, Now};
 use crate::ingest::attributes::clip;
+use crate::ingest::cardinality::Cardinality;
 use crate::ingest::limits::IngestLimits;
+use crate::ingest::offenders::Refused;
 use crate::model::batch::{MetricBatch, SeriesWrite};
 use crate::model::labels::{Labels, METRIC_NAME};
 use crate::model::time::TimestampMs;
@@ -19,11 +23,31 @@ pub(crate) struct AdmittedMetrics {
     pub(crate) refused_exemplars: u64,
 }
 
-/// Checks every series of `batch` against `limits`; `now_ms` is the time of arrival.
-pub(crate) fn admit(mut batch: MetricBatch, limits: &IngestLimits, now_ms: i64) -> AdmittedMetrics {
+/// What is known of the series that came before.
+pub(crate) struct KnownSeries {
+    pub(crate) cardinality: Mutex<Cardinality>,
+    pub(crate) refused: Mutex<Refused>,
+}
+
+/// Checks every series of `batch` against `limits`.
+pub(crate) fn admit(
+    mut batch: MetricBatch,
+    limits: &IngestLimits,
+    known: &KnownSeries,
+    now: Now,
+) -> AdmittedMetrics {
     let future = i64::try_from(limits.future.as_millis()).unwrap_or(i64::MAX);
-    let newest = TimestampMs(now_ms.saturating_add(future));
-    let mut gate = SeriesGate { limits, newest, rejected: Vec::new(), refused_exemplars: 0 };
+    let newest = TimestampMs(now.ns.div_euclid(1_000_000).saturating_add(future));
+    let mut cardinality = known.cardinality.lock();
+    cardinality.advance(now.ns);
+    let mut gate = SeriesGate {
+        limits,
+        newest,
+        cardinality,
+        refused: &known.refused,
+        rejected: Vec::new(),
+        refused_exemplars: 0,
+    };
     let mut kept = Vec::with_capacity(batch.series.len());
     let mut index = 0;
     batch.series.retain_mut(|write| {
@@ -55,9 +79,26 @@ pub(crate) fn weight(batch: &MetricBatch) -> usize {
     batch.series.iter().map(|write| 96 + write.labels.as_bytes().len() + points(write)).sum()
 }
 
+/// What is wrong with labels, and with which of them.
+struct LabelFault {
+    reason: RejectReason,
+    message: String,
+    label: Option<String>,
+}
+
+impl LabelFault {
+    /// Builds the fault of a label that is too long.
+    fn of(name: &[u8], message: String) -> Self {
+        let name = String::from_utf8_lossy(&name[..name.len().min(SHOWN_BYTES)]).into_owned();
+        LabelFault { reason: RejectReason::TooLarge, message, label: Some(name) }
+    }
+}
+
 struct SeriesGate<'a> {
     limits: &'a IngestLimits,
     newest: TimestampMs,
+    cardinality: MutexGuard<'a, Cardinality>,
+    refused: &'a Mutex<Refused>,
     rejected: Vec<Rejection>,
     refused_exemplars: u64,
 }
@@ -66,9 +107,12 @@ impl SeriesGate<'_> {
     /// Removes what is not let in from `write`; returns whether anything is left to write.
     fn pass(&mut self, index: usize, write: &mut SeriesWrite) -> bool {
         let points = (write.samples.len() + write.histograms.len()) as u64;
-        if let Err((reason, why)) = self.check_labels(&write.labels) {
+        if let Err(fault) = self.check_labels(&write.labels) {
+            let LabelFault { reason, message, label } = fault;
             self.refused_exemplars += write.exemplars.len() as u64;
-            self.rejected.push(Rejection { index, count: points.max(1), reason, message: why });
+            let count = points.max(1);
+            self.refused.lock().note(&write.labels, reason, count, label.as_deref());
+            self.rejected.push(Rejection { index, count, reason, message });
             return false;
         }
         self.drop_future_points(index, write);
@@ -82,10 +126,20 @@ impl SeriesGate<'_> {
         });
         self.refused_exemplars += (exemplars - write.exemplars.len()) as u64;
         let has_points = !write.samples.is_empty() || !write.histograms.is_empty();
-        has_points || !write.exemplars.is_empty()
+        if !has_points && write.exemplars.is_empty() {
+            return false;
+        }
+        // The last of all checks: what is refused before leaves no trace there.
+        if let Err((reason, why)) = self.cardinality.admit(&write.labels) {
+            let left = (write.samples.len() + write.histograms.len()) as u64;
+            self.refused_exemplars += write.exemplars.len() as u64;
+            self.reject(index, &write.labels, left.max(1), reason, &why);
+            return false;
+        }
+        true
     }
 
-    fn check_labels(&self, labels: &Labels) -> Result<(), (RejectReason, String)> {
+    fn check_labels(&self, labels: &Labels) -> Result<(), LabelFault> {
         let mut count = 0;
         let mut is_named = false;
         let limits = self.limits;
@@ -95,23 +149,24 @@ impl SeriesGate<'_> {
             if name.len() > limits.name_bytes {
                 let (has, limit) = (name.len(), limits.name_bytes);
                 let why = format!("a label name has {has} bytes, more than {limit},");
-                return Err((RejectReason::TooLarge, of_series(&why, labels)));
+                return Err(LabelFault::of(name, of_series(&why, labels)));
             }
             if value.len() > limits.label_value_bytes {
                 let (has, limit) = (value.len(), limits.label_value_bytes);
-                let name = String::from_utf8_lossy(name);
+                let shown = String::from_utf8_lossy(name);
                 let why =
-                    format!("the value of label {name:?} has {has} bytes, more than {limit},");
-                return Err((RejectReason::TooLarge, of_series(&why, labels)));
+                    format!("the value of label {shown:?} has {has} bytes, more than {limit},");
+                return Err(LabelFault::of(name, of_series(&why, labels)));
             }
         }
         if !is_named {
-            let why = format!("invalid metric name or labels, got {}", shown(labels));
-            return Err((RejectReason::InvalidLabels, why));
+            let message = format!("invalid metric name or labels, got {}", shown(labels));
+            return Err(LabelFault { reason: RejectReason::InvalidLabels, message, label: None });
         }
         if count > limits.labels {
             let why = format!("there are {count} labels, more than {},", limits.labels);
-            return Err((RejectReason::LimitExceeded, of_series(&why, labels)));
+            let message = of_series(&why, labels);
+            return Err(LabelFault { reason: RejectReason::LimitExceeded, message, label: None });
         }
         Ok(())
     }
@@ -158,6 +213,7 @@ impl SeriesGate<'_> {
         reason: RejectReason,
         why: &str,
     ) {
+        self.refused.lock().note(labels, reason, count, None);
         let message = of_series(why, labels);
         self.rejected.push(Rejection { index, count, reason, message });
     }

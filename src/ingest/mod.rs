@@ -16,10 +16,13 @@ mod logs;
 mod traces;
 mod attributes;
 mod document_id;
+mod cardinality;
+mod offenders;
 mod tally;
 #[cfg(test)]
 pub(crate) mod recording;
 
 pub use desk::Ingest;
 pub use door::{Door, Stores};
-pub use limits::IngestLimits;
+pub use limits::{IngestLimits, SeriesLimits};
+pub use offenders::{Offenders, OffendingMetric};

@@ -141,6 +141,16 @@ impl Histogram {
         Ok(())
     }
 
+    /// Leaves out empty buckets, wherever they are; the spans must name every bucket.
+    pub fn compact(&mut self) {
+        let full = |spans: &mut Vec<Span>, buckets: &mut Vec<f64>| {
+            let full = indexed((spans, buckets)).filter(|(_, count)| *count != 0.0);
+            (*spans, *buckets) = packed(full);
+        };
+        full(&mut self.positive_spans, &mut self.positive_buckets);
+        full(&mut self.negative_spans, &mut self.negative_buckets);
+    }
+
     /// Checks lengths, schema and signs of what came from outside, as Prometheus checks histograms
     /// of floats.
     ///
@@ -223,11 +233,15 @@ fn indexed((spans, buckets): Side<'_>) -> impl Iterator<Item = (i64, f64)> {
 
 /// Merges 2^`shift` neighbours into one.
 fn merged(side: Side<'_>, shift: i32) -> (Vec<Span>, Vec<f64>) {
+    // The bucket of index 0 ends at 1, and with it the bucket into which it is merged.
+    packed(indexed(side).map(|(index, count)| (((index - 1) >> shift) + 1, count)))
+}
+
+/// Puts buckets in the order of their indexes behind each other; those of one index are added.
+fn packed(indexed: impl Iterator<Item = (i64, f64)>) -> (Vec<Span>, Vec<f64>) {
     let (mut spans, mut buckets): (Vec<Span>, Vec<f64>) = (Vec::new(), Vec::new());
     let mut last = 0_i64;
-    for (index, count) in indexed(side) {
-        // The bucket of index 0 ends at 1, so the neighbours that share an upper bound do.
-        let index = ((index - 1) >> shift) + 1;
+    for (index, count) in indexed {
         match (spans.last_mut(), buckets.last_mut()) {
             (Some(_), Some(sum)) if index == last => *sum += count,
             (Some(span), Some(_)) if index == last + 1 => {

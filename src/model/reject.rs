@@ -17,8 +17,12 @@ pub enum RejectReason {
     DuplicateTimestamp,
     /// A name, value, line or item is too large.
     TooLarge,
-    /// Too many series, attributes or items.
+    /// Too many labels, attributes or items.
     LimitExceeded,
+    /// A metric or the store has as many series as it may have.
+    TooManySeries,
+    /// New series come too fast.
+    NewSeriesRate,
     /// A create for an id that exists.
     Conflict,
     /// An update or delete of an id that does not exist.
@@ -39,6 +43,8 @@ impl RejectReason {
             RejectReason::DuplicateTimestamp => "duplicate_timestamp",
             RejectReason::TooLarge => "too_large",
             RejectReason::LimitExceeded => "limit_exceeded",
+            RejectReason::TooManySeries => "too_many_series",
+            RejectReason::NewSeriesRate => "new_series_rate",
             RejectReason::Conflict => "conflict",
             RejectReason::Missing => "missing",
             RejectReason::Unsupported => "unsupported",

@@ -6,13 +6,8 @@ use futures_util::StreamExt;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::collect::scrape::job::ScrapeJob;
+use crate::collect::scrape::job::{Protocol, ScrapeJob};
 use crate::wire::exposition::{self, Format, Scrape};
-
-/// What we read best first.
-const ACCEPTED: &str = "application/openmetrics-text;version=1.0.0;q=0.6,\
-application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;q=0.4,\
-text/plain;version=0.0.4;q=0.3,*/*;q=0.1";
 
 /// The client that all targets share. Redirects are followed, proxies of the environment are not.
 ///
@@ -37,7 +32,7 @@ pub(crate) async fn fetch(client: &reqwest::Client, job: &ScrapeJob, url: &str) 
     let mut request = client
         .get(url)
         .timeout(job.timeout)
-        .header(ACCEPT, ACCEPTED)
+        .header(ACCEPT, accepted(&job.protocols))
         .header("X-Prometheus-Scrape-Timeout-Seconds", job.timeout.as_secs_f64().to_string());
     if let Some(authorization) = &job.authorization {
         request = request.header(AUTHORIZATION, authorization.expose());
@@ -53,14 +48,30 @@ pub(crate) async fn fetch(client: &reqwest::Client, job: &ScrapeJob, url: &str) 
     exposition::parse(&body, format)
 }
 
+/// Returns the `Accept` value for dialects, best first, weighted as Prometheus weights them.
+fn accepted(protocols: &[Protocol]) -> String {
+    let mut text = String::new();
+    let mut weight = Protocol::ALL.len() + 1;
+    for protocol in protocols {
+        text.push_str(&format!("{};q=0.{weight},", protocol.media_type()));
+        weight = weight.saturating_sub(1);
+    }
+    text.push_str(&format!("*/*;q=0.{weight}"));
+    text
+}
+
 /// Chooses the dialect: by the content type, else by the job's fallback, as Prometheus 3 does.
 fn format(job: &ScrapeJob, header: Option<&reqwest::header::HeaderValue>) -> Result<Format> {
     let named = header.and_then(|value| value.to_str().ok());
     let chosen = named.and_then(Format::from_content_type).or(job.fallback_format);
+    let chosen = chosen.map(|format| match format {
+        Format::Protobuf(_) => Format::Protobuf(job.histograms),
+        Format::Text | Format::OpenMetrics => format,
+    });
     chosen.ok_or_else(|| {
         let named = named.unwrap_or("");
         Error::invalid(format!(
-            "the content type {named:?} is not Prometheus text or OpenMetrics; set \
+            "the content type {named:?} is not Prometheus text, OpenMetrics or protobuf; set \
              fallback_scrape_protocol if it is one of them"
         ))
     })
@@ -93,4 +104,21 @@ fn failure(job: &ScrapeJob, error: &reqwest::Error) -> Error {
         cause = inner;
     }
     Error::new(ErrorKind::Unavailable, cause.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_asked_as_prometheus_asks_them() {
+        let usual = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+                     application/openmetrics-text;version=0.0.1;q=0.5,\
+                     text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
+                     text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        assert_eq!(accepted(&Protocol::ALL[1..]), usual);
+        let native = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
+                      encoding=delimited;q=0.6,*/*;q=0.5";
+        assert_eq!(accepted(&Protocol::ALL[..1]), native);
+    }
 }

@@ -8,10 +8,10 @@ use crate::collect::scrape::relabel;
 use crate::model::batch::{MetricBatch, SeriesWrite};
 use crate::model::exemplar::Exemplar;
 use crate::model::labels::{Labels, METRIC_NAME};
-use crate::model::sample::Sample;
+use crate::model::sample::{HistogramSample, Sample, StartTime};
 use crate::model::stale::stale_nan;
 use crate::model::time::TimestampMs;
-use crate::wire::exposition::{Scrape, ScrapedSample};
+use crate::wire::exposition::{Scrape, ScrapedExemplar};
 
 /// A scrape that can be written, and what it tells about itself.
 #[derive(Debug, Default)]
@@ -36,40 +36,76 @@ pub(crate) fn prepare(
     scrape: Scrape,
     now: TimestampMs,
 ) -> Result<Prepared> {
-    let mut prepared = Prepared { scraped: scrape.samples.len(), ..Prepared::default() };
-    let mut places: HashMap<Labels, usize> = HashMap::new();
-    prepared.batch.metadata = scrape.metadata;
+    let scraped = scrape.samples.len() + scrape.histograms.len();
+    let prepared = Prepared { scraped, ..Prepared::default() };
+    let mut writer = Writer { job, target, now, prepared, places: HashMap::new() };
     for sample in scrape.samples {
-        let Some(labels) = labels(job, target, &sample.labels) else { continue };
+        let Some((write, at)) = writer.series(&sample.labels, sample.timestamp)? else { continue };
+        write.samples.push(Sample { timestamp: at, value: sample.value });
+        add_start(write, at, sample.start);
+        add_exemplars(write, at, sample.exemplar);
+    }
+    for sample in scrape.histograms {
+        let Some((write, at)) = writer.series(&sample.labels, sample.timestamp)? else { continue };
+        write.histograms.push(HistogramSample { timestamp: at, histogram: sample.histogram });
+        add_start(write, at, sample.start);
+        add_exemplars(write, at, sample.exemplars);
+    }
+    writer.prepared.batch.metadata = scrape.metadata;
+    Ok(writer.prepared)
+}
+
+/// Finds the series of each sample.
+struct Writer<'a> {
+    job: &'a ScrapeJob,
+    target: &'a Labels,
+    now: TimestampMs,
+    prepared: Prepared,
+    places: HashMap<Labels, usize>,
+}
+
+impl Writer<'_> {
+    /// Returns the series of a sample and its time; `None` when it is dropped.
+    fn series(
+        &mut self,
+        named: &Labels,
+        timestamp: Option<TimestampMs>,
+    ) -> Result<Option<(&mut SeriesWrite, TimestampMs)>> {
+        let (job, prepared) = (self.job, &mut self.prepared);
+        let Some(labels) = labels(job, self.target, named) else { return Ok(None) };
         prepared.kept += 1;
         if job.limits.samples > 0 && prepared.kept > job.limits.samples {
             return Err(limit(format!("more samples than sample_limit, {}", job.limits.samples)));
         }
         check(&job.limits, &labels)?;
-        let own_time = sample.timestamp.filter(|_| job.honor_timestamps);
+        let own_time = timestamp.filter(|_| job.honor_timestamps);
         if own_time.is_none() {
             prepared.present.insert(labels.clone());
         }
-        let place = *places.entry(labels.clone()).or_insert_with(|| {
+        let place = *self.places.entry(labels.clone()).or_insert_with(|| {
             let write = SeriesWrite { labels, ..SeriesWrite::default() };
             prepared.batch.series.push(write);
             prepared.batch.series.len() - 1
         });
-        add(&mut prepared.batch.series[place], sample, own_time.unwrap_or(now));
+        Ok(Some((&mut prepared.batch.series[place], own_time.unwrap_or(self.now))))
     }
-    Ok(prepared)
 }
 
-fn add(write: &mut SeriesWrite, sample: ScrapedSample, at: TimestampMs) {
-    write.samples.push(Sample { timestamp: at, value: sample.value });
-    if let Some(exemplar) = sample.exemplar {
-        let timestamp = exemplar.timestamp.unwrap_or(at);
-        write.exemplars.push(Exemplar {
-            labels: exemplar.labels,
-            value: exemplar.value,
-            timestamp,
-        });
-    }
+fn add_start(write: &mut SeriesWrite, at: TimestampMs, start: Option<TimestampMs>) {
+    let start = start.filter(|start| start.0 != 0 && *start < at);
+    write.starts.extend(start.map(|start| StartTime { timestamp: at, start }));
+}
+
+fn add_exemplars(
+    write: &mut SeriesWrite,
+    at: TimestampMs,
+    exemplars: impl IntoIterator<Item = ScrapedExemplar>,
+) {
+    write.exemplars.extend(exemplars.into_iter().map(|exemplar| Exemplar {
+        labels: exemplar.labels,
+        value: exemplar.value,
+        timestamp: exemplar.timestamp.unwrap_or(at),
+    }));
 }
 
 /// Joins the target's labels with the sample's and relabels; `None` when it is dropped.
@@ -180,4 +216,39 @@ fn report(target: &Labels, now: TimestampMs, values: [f64; 5]) -> Vec<SeriesWrit
         SeriesWrite::sample(builder.build(), Sample { timestamp: now, value })
     };
     REPORT_NAMES.into_iter().zip(values).map(write).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::collect::scrape::scraper::tests::job;
+    use crate::model::histogram::Histogram;
+    use crate::wire::exposition::ScrapedHistogram;
+
+    #[test]
+    fn native_histograms_get_the_targets_labels_their_start_and_their_exemplars() {
+        let exemplar = ScrapedExemplar {
+            labels: Labels::from_pairs([("trace_id", "abc")]),
+            value: 0.5,
+            timestamp: Some(TimestampMs(900)),
+        };
+        let scraped = ScrapedHistogram {
+            labels: Labels::from_pairs([(METRIC_NAME, "took")]),
+            histogram: Arc::new(Histogram::default()),
+            timestamp: None,
+            start: Some(TimestampMs(500)),
+            exemplars: vec![exemplar],
+        };
+        let scrape = Scrape { histograms: vec![scraped], ..Scrape::default() };
+        let target = Labels::from_pairs([("job", "app")]);
+        let prepared = prepare(&job("h:1"), &target, scrape, TimestampMs(1_000)).unwrap();
+        assert_eq!((prepared.scraped, prepared.kept, prepared.present.len()), (1, 1, 1));
+        let write = &prepared.batch.series[0];
+        assert_eq!(write.labels.to_string(), r#"{__name__="took", job="app"}"#);
+        assert_eq!(write.histograms[0].timestamp, TimestampMs(1_000));
+        let start = StartTime { timestamp: TimestampMs(1_000), start: TimestampMs(500) };
+        assert_eq!((write.starts.as_slice(), write.exemplars.len()), (&[start][..], 1));
+    }
 }

@@ -157,7 +157,8 @@ impl ScrapeLoop {
         let fetched = fetch::fetch(&self.shared.client, &self.job, &self.target.url).await;
         let nanos = u64::try_from(self.shared.clock.now_ns() - begin).unwrap_or(0);
         let took = Duration::from_nanos(nanos);
-        let sent = fetched.as_ref().map_or(0, |scrape| scrape.samples.len());
+        let sent =
+            fetched.as_ref().map_or(0, |scrape| scrape.samples.len() + scrape.histograms.len());
         let prepared = fetched
             .and_then(|scrape| samples::prepare(&self.job, &self.target.labels, scrape, now));
         let (outcome, error, prepared) = match prepared {
@@ -229,4 +230,4 @@ impl ScrapeLoop {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

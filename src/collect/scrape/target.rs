@@ -173,7 +173,8 @@ pub(crate) fn offset(target: &Target, interval: Duration) -> Duration {
 mod tests {
     use super::*;
     use crate::collect::scrape::job::{ScrapeLimits, TargetGroup};
-    use crate::collect::scrape::{RelabelAction, RelabelRule};
+    use crate::collect::scrape::{Protocol, RelabelAction, RelabelRule};
+    use crate::wire::exposition::Histograms;
 
     fn job(targets: &[&str], relabel: Vec<RelabelRule>) -> ScrapeJob {
         let targets = targets.iter().map(|&target| target.to_owned()).collect();
@@ -187,7 +188,9 @@ mod tests {
             params: vec![("q".to_owned(), "a b".to_owned()), ("q".to_owned(), "c".to_owned())],
             honor_labels: false,
             honor_timestamps: true,
+            protocols: Protocol::ALL[1..].to_vec(),
             fallback_format: None,
+            histograms: Histograms::Classic,
             authorization: None,
             limits: ScrapeLimits::default(),
             groups: vec![TargetGroup { targets, labels }],

@@ -157,3 +157,17 @@ scrape_configs:
     assert_eq!(print::print(&config(&first)), first);
     assert!(first.contains("otlp_grpc: off"), "{first}");
 }
+
+#[test]
+fn limits_of_the_door_and_scrape_protocols_are_read() {
+    let text = "ingest:\n  limits:\n    series_per_metric: 5\n    labels: 9\n\
+                scrape_configs:\n- job_name: a\n  scrape_native_histograms: true\n\
+                - job_name: b\n  scrape_protocols: [PrometheusText0.0.4]\n";
+    let config = config(text);
+    assert_eq!((config.ingest.series.per_metric, config.ingest.labels), (5, 9));
+    let names = |job: usize| -> Vec<&str> {
+        config.scrape[job].protocols.iter().map(|protocol| protocol.name()).collect()
+    };
+    assert_eq!((names(0).len(), names(0)[0]), (5, "PrometheusProto"));
+    assert_eq!(names(1), ["PrometheusText0.0.4"]);
+}

@@ -2,6 +2,7 @@ use super::*;
 use crate::base::clock::ManualClock;
 use crate::base::error::ErrorKind;
 use crate::base::size::ByteSize;
+use crate::ingest::limits::SeriesLimits;
 use crate::ingest::recording::{Counts, Recording};
 use crate::model::batch::{LogOp, SeriesWrite};
 use crate::model::exemplar::Exemplar;
@@ -90,6 +91,33 @@ async fn a_bad_series_never_costs_its_neighbours() {
         ]
     );
     assert_eq!(recording.metrics.lock()[0].series.len(), 2);
+}
+
+#[tokio::test]
+async fn a_metric_that_explodes_is_bounded_and_told_with_the_label_at_fault() {
+    let series_limits = SeriesLimits { per_metric: 2, ..SeriesLimits::default() };
+    let limits = IngestLimits { series: series_limits, ..IngestLimits::default() };
+    let (ingest, recording) = Recording::behind_door(limits, ManualClock::at_ms(NOW_MS));
+    let of_user = |user: usize| {
+        let user = user.to_string();
+        series(&[("__name__", "m"), ("job", "a"), ("user", &user)], &[(NOW_MS, 1.0)])
+    };
+    let batch = MetricBatch { series: (0..50).map(of_user).collect(), metadata: Vec::new() };
+    for _ in 0..2 {
+        let receipt = ingest.metrics(Door::RemoteWrite, batch.clone()).await.unwrap();
+        assert_eq!((receipt.accepted, receipt.rejected_count()), (2, 48));
+        assert_eq!(receipt.rejected[0].reason, RejectReason::TooManySeries);
+    }
+    assert_eq!(recording.metrics.lock()[0].series.len(), 2);
+    let long = series(&[("__name__", "n"), ("path", &"x".repeat(3_000))], &[(NOW_MS, 1.0)]);
+    let batch = MetricBatch { series: vec![long], metadata: Vec::new() };
+    ingest.metrics(Door::Scrape, batch).await.unwrap();
+    let offenders = ingest.offenders();
+    assert_eq!(offenders.metrics[0].name, "m");
+    assert_eq!(offenders.metrics[0].total(), 96);
+    assert_eq!(offenders.metrics[0].values[0].0, "user");
+    assert_eq!(offenders.labels, [("path".to_owned(), 1)]);
+    assert_eq!(offenders.largest, [("m".to_owned(), 2)]);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The one way in for both transports: decode, ingest, count what was refused.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::http::Extensions;
 
@@ -61,7 +63,9 @@ pub(crate) async fn export(
             Ok(partial(state, door, signal, decoded.rejects, &receipt, refused))
         }
         Signal::Metrics => {
-            let decoded = aside(size, move || decode_metrics(&body, encoding, arrival)).await;
+            let deltas = Arc::clone(&state.deltas);
+            let decoded =
+                aside(size, move || decode_metrics(&body, encoding, arrival, &deltas)).await;
             let decoded = decoded.inspect_err(unread)?;
             drop(decoding);
             let (batch, origins, rejects) = decoded.into_parts();

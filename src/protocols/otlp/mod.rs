@@ -17,14 +17,18 @@ mod error;
 use std::sync::Arc;
 
 use axum::Router;
+use parking_lot::Mutex;
 
 use crate::ingest::Ingest;
+use crate::wire::otlp::DeltaStreams;
 
 /// What the OTLP doors need.
 #[derive(Clone)]
 pub struct OtlpState {
     /// Takes the data.
     pub ingest: Ingest,
+    /// The totals of senders that tell only what is new; one for all listeners.
+    pub deltas: Arc<Mutex<DeltaStreams>>,
     /// Bytes of a body, as sent and inflated.
     pub body_bytes: usize,
     /// Origins of web pages that may send, such as `https://app.example.com`; `*` means all. The
@@ -35,7 +39,12 @@ pub struct OtlpState {
 impl OtlpState {
     /// Builds the state with OTLP's usual bound of 64 MiB and without CORS.
     pub fn new(ingest: Ingest) -> Self {
-        OtlpState { ingest, body_bytes: 64 << 20, cors_origins: Arc::from([]) }
+        OtlpState {
+            ingest,
+            deltas: Arc::default(),
+            body_bytes: 64 << 20,
+            cors_origins: Arc::from([]),
+        }
     }
 }
 

@@ -16,12 +16,19 @@ pub(crate) type Parsed<T> = Result<T, Fault>;
 pub(crate) struct Cursor<'a> {
     text: &'a str,
     at: usize,
+    /// Whether blanks may only stand where a single one must.
+    is_strict: bool,
 }
 
 impl<'a> Cursor<'a> {
     /// Starts at the beginning of `text`.
     pub(crate) fn new(text: &'a str) -> Self {
-        Cursor { text, at: 0 }
+        Cursor { text, at: 0, is_strict: false }
+    }
+
+    /// Starts at the beginning of a text in which no blank is optional.
+    pub(crate) fn strict(text: &'a str) -> Self {
+        Cursor { text, at: 0, is_strict: true }
     }
 
     /// Returns the place in bytes.
@@ -48,9 +55,9 @@ impl<'a> Cursor<'a> {
         comes
     }
 
-    /// Passes blanks and tabs; returns whether there were any.
+    /// Passes optional blanks and tabs; returns whether there were any.
     pub(crate) fn blanks(&mut self) -> bool {
-        !self.take_while(|byte| byte == b' ' || byte == b'\t').is_empty()
+        !self.is_strict && !self.take_while(|byte| byte == b' ' || byte == b'\t').is_empty()
     }
 
     /// Passes the longest run of bytes that `belongs` likes, which must be ASCII or whole

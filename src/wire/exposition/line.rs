@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use crate::model::batch::{MetricMetadata, MetricType};
 use crate::model::labels::{Labels, METRIC_NAME};
 use crate::wire::exposition::cursor::{Cursor, Fault, Parsed};
+use crate::wire::exposition::number;
 
 /// Returns whether `name` may stand without quotes: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
 pub(crate) fn is_plain_metric_name(name: &str) -> bool {
@@ -35,8 +36,9 @@ pub(crate) fn metric_name<'a>(cursor: &mut Cursor<'a>) -> Parsed<Cow<'a, str>> {
     Err(cursor.fault_at(start, "a metric name is expected"))
 }
 
-/// Reads `name{labels}`, `name`, or `{"name", labels}`.
-pub(crate) fn series(cursor: &mut Cursor<'_>) -> Parsed<Labels> {
+/// Reads `name{labels}`, `name`, or `{"name", labels}` of a family of type `kind`: as in Prometheus 3,
+/// bounds and quantiles are always written with a point or an exponent.
+pub(crate) fn series(cursor: &mut Cursor<'_>, kind: MetricType) -> Parsed<Labels> {
     let start = cursor.at();
     let mut pairs = Vec::new();
     if cursor.peek() != Some(b'{') {
@@ -45,6 +47,16 @@ pub(crate) fn series(cursor: &mut Cursor<'_>) -> Parsed<Labels> {
     cursor.blanks();
     if cursor.peek() == Some(b'{') {
         label_set(cursor, &mut pairs)?;
+    }
+    let bound = match kind {
+        MetricType::Histogram => "le",
+        MetricType::Summary => "quantile",
+        _ => "",
+    };
+    if let Some((_, value)) = pairs.iter_mut().find(|(name, _)| !bound.is_empty() && name == bound)
+        && let Some(number) = number::value(value)
+    {
+        *value = Cow::Owned(number::label_value(number));
     }
     let named = pairs.iter().any(|(name, value)| name == METRIC_NAME && !value.is_empty());
     if !named {
@@ -59,6 +71,11 @@ pub(crate) fn exemplar_labels(cursor: &mut Cursor<'_>) -> Parsed<Labels> {
     let start = cursor.at();
     let mut pairs = Vec::new();
     label_set(cursor, &mut pairs)?;
+    if pairs.iter().any(|(name, _)| name == METRIC_NAME) {
+        return Err(
+            cursor.fault_at(start, "an exemplar has labels and no name, a label is expected")
+        );
+    }
     pack(&pairs, start)
 }
 
@@ -120,6 +137,8 @@ fn label<'a>(cursor: &mut Cursor<'a>) -> Parsed<(Cow<'a, str>, Cow<'a, str>)> {
 pub(crate) struct Families {
     known: Vec<MetricMetadata>,
     places: HashMap<String, usize>,
+    /// The type of the family whose `TYPE` line came last.
+    current: MetricType,
 }
 
 impl Families {
@@ -140,6 +159,17 @@ impl Families {
             }
         };
         &mut self.known[place]
+    }
+
+    /// Tells the type of a family, whose samples come next.
+    pub(crate) fn begin(&mut self, name: &str, kind: MetricType) {
+        self.of(name).kind = kind;
+        self.current = kind;
+    }
+
+    /// Returns the type of the family whose samples come now.
+    pub(crate) fn current(&self) -> MetricType {
+        self.current
     }
 
     /// Returns all entries.

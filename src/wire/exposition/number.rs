@@ -7,8 +7,30 @@ const ORDINARY_NAN_BITS: u64 = 0x7ff8_0000_0000_0001;
 
 /// Reads a value as Go's `ParseFloat` does, without hexadecimal and underscores.
 pub(crate) fn value(word: &str) -> Option<f64> {
-    let number: f64 = word.parse().ok()?;
-    Some(if number.is_nan() { f64::from_bits(ORDINARY_NAN_BITS) } else { number })
+    word.parse().ok().map(ordinary)
+}
+
+/// Returns the one ordinary NaN for every NaN, and every other number as it is.
+pub(crate) fn ordinary(number: f64) -> f64 {
+    if number.is_nan() { f64::from_bits(ORDINARY_NAN_BITS) } else { number }
+}
+
+/// Writes a number as the value of `le` and `quantile`, always with a point or an exponent, so that
+/// one bucket has one name however its target writes it.
+pub(crate) fn label_value(number: f64) -> String {
+    let size = number.abs();
+    let mut text = String::new();
+    if size == 0.0 || !number.is_finite() {
+        write_value(number, &mut text);
+    } else if (1e-4..1e6).contains(&size) {
+        text = number.to_string();
+    } else {
+        write_scientific(number, &mut text);
+    }
+    if number.is_finite() && !text.contains(['.', 'e']) {
+        text.push_str(".0");
+    }
+    text
 }
 
 /// Reads a time in whole milliseconds (text format).
@@ -35,21 +57,34 @@ pub(crate) fn write_value(value: f64, out: &mut String) {
     } else if size == 0.0 || (1e-4..1e21).contains(&size) {
         let _ = write!(out, "{value}");
     } else {
-        // Rust writes `1e-7` where Go writes `1e-07`.
-        let scientific = format!("{value:e}");
-        let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-        let (sign, exponent) = match exponent.strip_prefix('-') {
-            Some(exponent) => ('-', exponent),
-            None => ('+', exponent),
-        };
-        let _ = write!(out, "{digits}e{sign}{exponent:0>2}");
+        write_scientific(value, out);
     }
+}
+
+/// Appends a number with an exponent of at least two digits, as Go has it: `1e-07`.
+fn write_scientific(value: f64, out: &mut String) {
+    use std::fmt::Write;
+    let scientific = format!("{value:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let (sign, exponent) = match exponent.strip_prefix('-') {
+        Some(exponent) => ('-', exponent),
+        None => ('+', exponent),
+    };
+    let _ = write!(out, "{digits}e{sign}{exponent:0>2}");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::stale::is_stale;
+
+    #[test]
+    fn bounds_have_one_way_to_be_written() {
+        let bounds = [1.0, 0.5, -2.0, 0.0, 1e-7, 100_000.0, 2_500_000.0, 1e21, f64::INFINITY];
+        let texts = bounds.map(label_value);
+        let wanted = ["1.0", "0.5", "-2.0", "0.0", "1e-07", "100000.0", "2.5e+06", "1e+21", "+Inf"];
+        assert_eq!(texts, wanted);
+    }
 
     #[test]
     fn values_print_as_go_prints_them() {

@@ -1,5 +1,6 @@
 //! Prometheus text 0.0.4, read as leniently as Prometheus reads it: blanks and comments anywhere.
 
+use crate::model::batch::MetricType;
 use crate::wire::exposition::cursor::{Cursor, Parsed, unescape};
 use crate::wire::exposition::line::{Families, metric_name, metric_type, series};
 use crate::wire::exposition::number;
@@ -15,11 +16,11 @@ pub(crate) fn parse(body: &str) -> Parsed<Scrape> {
         match cursor.peek() {
             Some(b'\n' | b'\r') | None => {}
             Some(b'#') => comment(&mut cursor, &mut families)?,
-            Some(_) => samples.push(sample(&mut cursor)?),
+            Some(_) => samples.push(sample(&mut cursor, families.current())?),
         }
         line_end(&mut cursor)?;
     }
-    Ok(Scrape { samples, metadata: families.into_metadata() })
+    Ok(Scrape { samples, metadata: families.into_metadata(), ..Scrape::default() })
 }
 
 /// Passes the end of a line; a target on Windows ends them with `\r\n`.
@@ -32,8 +33,8 @@ fn line_end(cursor: &mut Cursor<'_>) -> Parsed<()> {
     }
 }
 
-fn sample(cursor: &mut Cursor<'_>) -> Parsed<ScrapedSample> {
-    let labels = series(cursor)?;
+fn sample(cursor: &mut Cursor<'_>, kind: MetricType) -> Parsed<ScrapedSample> {
+    let labels = series(cursor, kind)?;
     cursor.blanks();
     let at = cursor.at();
     let value = number::value(word(cursor));
@@ -47,7 +48,7 @@ fn sample(cursor: &mut Cursor<'_>) -> Parsed<ScrapedSample> {
                 .ok_or_else(|| cursor.fault_at(at, "a time in whole milliseconds is expected"))?,
         ),
     };
-    Ok(ScrapedSample { labels, value, timestamp, exemplar: None })
+    Ok(ScrapedSample { labels, value, timestamp, start: None, exemplar: None })
 }
 
 fn word<'a>(cursor: &mut Cursor<'a>) -> &'a str {
@@ -73,8 +74,8 @@ fn comment(cursor: &mut Cursor<'_>, families: &mut Families) -> Parsed<()> {
         cursor.blanks();
         let at = cursor.at();
         let kind = metric_type(cursor.rest_of_line().trim());
-        families.of(&name).kind =
-            kind.ok_or_else(|| cursor.fault_at(at, "a metric type is expected"))?;
+        let kind = kind.ok_or_else(|| cursor.fault_at(at, "a metric type is expected"))?;
+        families.begin(&name, kind);
     } else {
         cursor.rest_of_line();
     }

@@ -4,8 +4,8 @@
 //! counted in OTLP's own points (spans, log records, data points). One broken span, record or
 //! metric costs only itself; broken framing costs the request. Metrics become Prometheus series by
 //! the rules of Prometheus' own OTLP translation (`UnderscoreEscapingWithSuffixes`).
-//! Deliberately absent: HTTP and gRPC (`protocols::otlp`), limits (`ingest`), delta temporality:
-//! its points are refused with a word on what to configure, never stored as if cumulative.
+//! Points of delta temporality become totals in [`DeltaStreams`], which the door keeps.
+//! Deliberately absent: HTTP and gRPC (`protocols::otlp`), limits (`ingest`).
 
 mod request;
 mod protobuf;
@@ -16,6 +16,6 @@ mod logs;
 mod metrics;
 mod response;
 
-pub use metrics::DecodedMetrics;
+pub use metrics::{DecodedMetrics, DeltaStreams};
 pub use request::{Decoded, Encoding, Signal, decode_logs, decode_metrics, decode_traces};
 pub use response::{Partial, answer, status};

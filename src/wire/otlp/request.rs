@@ -1,13 +1,14 @@
 //! From the bytes of a request to a batch, whatever their encoding.
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::model::batch::{LogBatch, SpanBatch};
 use crate::model::reject::{Reject, RejectReason};
 use crate::model::time::TimestampNs;
 use crate::wire::otlp::logs::LogSink;
-use crate::wire::otlp::metrics::{DecodedMetrics, MetricSink};
+use crate::wire::otlp::metrics::{DecodedMetrics, DeltaStreams, MetricSink};
 use crate::wire::otlp::traces::SpanSink;
 use crate::wire::otlp::{json, protobuf};
 
@@ -109,7 +110,8 @@ pub fn decode_logs(body: &Bytes, encoding: Encoding) -> Result<Decoded<LogBatch>
     Ok(sink.decoded)
 }
 
-/// Decodes `ExportMetricsServiceRequest`; data points without a time get `arrival`.
+/// Decodes `ExportMetricsServiceRequest`; data points without a time get `arrival`, and those that
+/// tell only what is new become totals in `deltas`.
 ///
 /// # Errors
 /// Those of [`decode_traces`].
@@ -117,8 +119,9 @@ pub fn decode_metrics(
     body: &Bytes,
     encoding: Encoding,
     arrival: TimestampNs,
+    deltas: &Mutex<DeltaStreams>,
 ) -> Result<DecodedMetrics> {
-    let mut sink = MetricSink::new(arrival);
+    let mut sink = MetricSink::new(arrival, deltas);
     walk(body, encoding, &mut sink)?;
     Ok(sink.finish())
 }

@@ -6,10 +6,11 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::base::clock::{Clock, ManualClock};
 use crate::base::size::ByteSize;
-use crate::collect::scrape::job::{ScrapeLimits, TargetGroup};
+use crate::collect::scrape::job::{Protocol, ScrapeLimits, TargetGroup};
 use crate::ingest::IngestLimits;
 use crate::ingest::recording::Recording;
 use crate::model::stale::is_stale;
+use crate::wire::exposition::Histograms;
 
 const START: i64 = 1_700_000_000_000;
 
@@ -41,7 +42,8 @@ async fn bench(answers: Vec<Answer>, change: impl FnOnce(&mut ScrapeJob)) -> Ben
     Bench { scrape, recording, now: START }
 }
 
-fn job(address: &str) -> ScrapeJob {
+/// Returns a job of one target.
+pub(in crate::collect::scrape) fn job(address: &str) -> ScrapeJob {
     ScrapeJob {
         name: "app".to_owned(),
         interval: Duration::from_secs(15),
@@ -51,7 +53,9 @@ fn job(address: &str) -> ScrapeJob {
         params: Vec::new(),
         honor_labels: false,
         honor_timestamps: true,
+        protocols: Protocol::ALL[1..].to_vec(),
         fallback_format: None,
+        histograms: Histograms::Classic,
         authorization: None,
         limits: ScrapeLimits::default(),
         groups: vec![TargetGroup { targets: vec![address.to_owned()], labels: Vec::new() }],

@@ -142,10 +142,10 @@ async fn what_is_refused_is_counted_exactly_and_the_rest_is_written() {
 }
 
 #[tokio::test]
-async fn delta_metrics_are_refused_by_data_point_and_named() {
+async fn metrics_of_no_temporality_are_refused_by_data_point_and_named() {
     let door = door();
     let body = r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[
-        {"name":"calls","sum":{"aggregationTemporality":1,"isMonotonic":true,
+        {"name":"calls","sum":{"isMonotonic":true,
           "dataPoints":[{"asInt":"1"},{"asInt":"2"}]}},
         {"name":"heat","gauge":{"dataPoints":[{"asDouble":1.5}]}}]}]}]}"#;
     for path in ["/v1/metrics", "/api/v1/otlp/v1/metrics"] {
@@ -154,7 +154,7 @@ async fn delta_metrics_are_refused_by_data_point_and_named() {
         let json: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
         assert_eq!(json["partialSuccess"]["rejectedDataPoints"], "2");
         let message = json["partialSuccess"]["errorMessage"].as_str().unwrap();
-        assert!(message.contains("calls") && message.contains("cumulative"), "{message}");
+        assert!(message.contains("calls") && message.contains("invalid temporality"), "{message}");
     }
     assert_eq!(door.recording.metrics.lock()[1].series.len(), 1);
 }

@@ -33,6 +33,10 @@ fn content_types_choose_the_dialect() {
         of("application/openmetrics-text; version=1.0.0; charset=utf-8"),
         Some(Format::OpenMetrics)
     );
+    let protobuf = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; \
+                    encoding=delimited";
+    assert_eq!(of(protobuf), Some(Format::Protobuf(Histograms::Classic)));
+    assert_eq!(of("application/vnd.google.protobuf; encoding=text"), None);
     assert_eq!(of("text/html"), None);
     assert_eq!(of(""), None);
 }
@@ -109,6 +113,76 @@ fn openmetrics_has_exemplars_units_infos_and_created_lines() {
     assert_eq!(scrape.metadata[0].help, "How \"long\".");
     let kinds: Vec<_> = scrape.metadata.iter().map(|about| about.kind).collect();
     assert_eq!(kinds, vec![MetricType::Histogram, MetricType::Info, MetricType::StateSet]);
+}
+
+#[test]
+fn openmetrics_is_as_strict_as_prometheus_is() {
+    for wrong in [
+        "",
+        "\n",
+        "m 1",
+        " m 1",
+        "9 1",
+        "m\t1",
+        "m 1\t2",
+        "m  1",
+        "m 1 2 ",
+        "m 1 2 #",
+        "m 1 1z",
+        "m 1 1 1",
+        "m 1 NaN",
+        "m true",
+        "m 1_2",
+        "m 0x1p-3",
+        "m {a=\"b\"} 1",
+        "m{ a=\"b\"} 1",
+        "m{a='b'} 1",
+        "m{,a=\"b\"} 1",
+        "m{a=\"b\"c=\"d\"} 1",
+        "m{a=\"b\",,c=\"d\"} 1",
+        "m{=\"b\"} 1",
+        "m{a=\"b} 1",
+        "{a=\"b\"} 1",
+        "{A}0",
+        "# TYPE m untyped",
+        "# TYPE m counter ",
+        "# TYPE m  counter",
+        "#  TYPE m counter",
+        "#\tTYPE m counter",
+        "# TYPE m",
+        "# TYPE ",
+        "# HELP m",
+        "# UNIT m",
+        "# UNIT m seconds",
+        "# UNIT mseconds seconds",
+        "# a remark",
+        "m_total 1 # {a=b}",
+        "m_total 1 # {a=\"b\"}",
+        "m_total 1 # {a=\"b\",,c=\"d\"} 1",
+        "m_total 1 # {a=\"b\"} true",
+        "m_total 1 # {a=\"b\"} 1 1z",
+        "m_total 1 # {\"a\"} 1",
+    ] {
+        let end = if wrong.is_empty() { "" } else { "\n# EOF\n" };
+        let body = format!("{wrong}{end}");
+        let end_is_missing = wrong == "m 1";
+        let body = if end_is_missing { wrong.to_owned() } else { body };
+        assert!(parse(body.as_bytes(), Format::OpenMetrics).is_err(), "{body:?} was read");
+    }
+    for right in [
+        "# HELP m ",
+        "# UNIT m ",
+        "# UNIT m_seconds seconds",
+        "m 1 -1.5",
+        "m{a=\"b\",} 1",
+        "{\"m.n\",\"a b\"=\"c\"} 1",
+        "m_total 1 # {} 1",
+        "m_total 1 2 # {a=\"b\"} 1 2",
+    ] {
+        let body = format!("{right}\n# EOF");
+        let read = parse(body.as_bytes(), Format::OpenMetrics);
+        assert!(read.is_ok(), "{body:?}: {read:?}");
+    }
 }
 
 #[test]

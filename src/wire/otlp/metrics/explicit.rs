@@ -6,16 +6,24 @@ use crate::model::batch::SeriesWrite;
 use crate::model::exemplar::Exemplar;
 use crate::model::reject::RejectReason;
 use crate::wire::otlp::metrics::exemplars::exemplars;
-use crate::wire::otlp::metrics::points::{Fault, PointWriter, check_values};
+use crate::wire::otlp::metrics::points::{Fault, PointWriter, Times, check_values};
+use crate::wire::otlp::metrics::total::{Explicit, Total};
 
 impl PointWriter<'_> {
     /// Writes a point of a histogram with explicit bounds.
-    pub(crate) fn explicit(&mut self, wire: HistogramDataPoint) {
-        let HistogramDataPoint { attributes, time_unix_nano, flags, .. } = wire;
-        let point = self.begin(attributes, time_unix_nano, flags);
-        let written = point.and_then(|point| {
+    pub(crate) fn explicit(&mut self, mut wire: HistogramDataPoint) {
+        let attributes = std::mem::take(&mut wire.attributes);
+        let times = Times { start: wire.start_time_unix_nano, at: wire.time_unix_nano };
+        let point = self.begin(attributes, times, wire.flags);
+        let written = point.and_then(|mut point| {
             check_values("bounds", wire.explicit_bounds.len())?;
             check_bounds(&wire.explicit_bounds, &wire.bucket_counts)?;
+            if self.is_delta()
+                && let Total::Explicit(total) =
+                    self.total(&mut point, Total::Explicit(Explicit::of(&wire)))?
+            {
+                total.write_to(&mut wire);
+            }
             let mut writes = Vec::with_capacity(wire.explicit_bounds.len() + 3);
             if let Some(sum) = wire.sum {
                 writes.push(self.sample(&point, "_sum", None, sum));

@@ -11,7 +11,8 @@ use crate::model::reject::RejectReason;
 use crate::model::sample::HistogramSample;
 use crate::model::stale::stale_nan;
 use crate::wire::otlp::metrics::exemplars::exemplars;
-use crate::wire::otlp::metrics::points::{Fault, Point, PointWriter};
+use crate::wire::otlp::metrics::points::{Fault, Point, PointWriter, Times};
+use crate::wire::otlp::metrics::total::{Exponential, Total};
 
 /// The finest resolution of native histograms; finer ones are merged down to it.
 const FINEST_SCHEMA: i32 = 8;
@@ -26,12 +27,21 @@ impl PointWriter<'_> {
     /// Writes a point of an exponential histogram.
     pub(crate) fn exponential(&mut self, mut wire: ExponentialHistogramDataPoint) {
         let attributes = std::mem::take(&mut wire.attributes);
-        let point = self.begin(attributes, wire.time_unix_nano, wire.flags);
-        let written = point.and_then(|point| {
+        let times = Times { start: wire.start_time_unix_nano, at: wire.time_unix_nano };
+        let point = self.begin(attributes, times, wire.flags);
+        let written = point.and_then(|mut point| {
+            check_scale(wire.scale)?;
+            if self.is_delta()
+                && let Total::Exponential(total) =
+                    self.total(&mut point, Total::Exponential(Exponential::of(&wire)))?
+            {
+                total.write_to(&mut wire);
+            }
             let histogram = Arc::new(native(&wire, &point)?);
             let write = SeriesWrite {
                 labels: self.labels(&point, "", None),
                 histograms: vec![HistogramSample { timestamp: point.at, histogram }],
+                starts: point.starts(),
                 exemplars: exemplars(wire.exemplars, point.at),
                 ..SeriesWrite::default()
             };
@@ -41,14 +51,20 @@ impl PointWriter<'_> {
     }
 }
 
-fn native(wire: &ExponentialHistogramDataPoint, point: &Point) -> Result<Histogram, Fault> {
-    if wire.scale < COARSEST_SCHEMA {
-        let why = format!(
-            "the scale {} of an exponential histogram is below {COARSEST_SCHEMA}",
-            wire.scale
-        );
-        return Err((RejectReason::Unsupported, why));
+fn check_scale(scale: i32) -> Result<(), Fault> {
+    if scale >= COARSEST_SCHEMA {
+        return Ok(());
     }
+    let why = format!(
+        "cannot convert exponential to native histogram. Scale must be >= {COARSEST_SCHEMA}, was \
+         {scale}"
+    );
+    Err((RejectReason::Unsupported, why))
+}
+
+fn native(wire: &ExponentialHistogramDataPoint, point: &Point) -> Result<Histogram, Fault> {
+    // A total may be coarser than its last point.
+    check_scale(wire.scale)?;
     if point.is_stale {
         return Ok(Histogram { sum: stale_nan(), ..Histogram::default() });
     }

@@ -5,6 +5,8 @@
 
 mod names;
 mod target;
+mod total;
+mod deltas;
 mod points;
 mod explicit;
 mod exponential;
@@ -14,16 +16,19 @@ use std::collections::HashSet;
 
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric};
+use parking_lot::Mutex;
 
 use crate::model::batch::{MetricBatch, MetricMetadata, MetricType};
 use crate::model::receipt::Receipt;
 use crate::model::reject::{Reject, RejectReason};
-use crate::model::time::{TimestampMs, TimestampNs};
+use crate::model::time::{TimeRange, TimestampMs, TimestampNs};
 use crate::wire::otlp::attributes::attributes;
 use crate::wire::otlp::metrics::names::{Shape, metric_name, unit_name};
 use crate::wire::otlp::metrics::points::{Family, PointWriter};
-use crate::wire::otlp::metrics::target::Target;
+use crate::wire::otlp::metrics::target::{TARGET_INFO, Target};
 use crate::wire::otlp::request::{ProtoResource, ProtoScope, Sink};
+
+pub use deltas::DeltaStreams;
 
 /// A decoded metrics request.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -61,23 +66,25 @@ impl DecodedMetrics {
 }
 
 /// Collects the metrics of a request.
-pub(crate) struct MetricSink {
+pub(crate) struct MetricSink<'a> {
+    deltas: &'a Mutex<DeltaStreams>,
     decoded: DecodedMetrics,
     arrival: TimestampNs,
     target: Target,
     described: HashSet<String>,
-    /// The newest point of the current resource, for `target_info`.
-    newest: Option<TimestampMs>,
+    /// The oldest and the newest point of the current resource, for `target_info`.
+    span: Option<TimeRange<TimestampMs>>,
 }
 
-impl MetricSink {
-    pub(crate) fn new(arrival: TimestampNs) -> Self {
+impl<'a> MetricSink<'a> {
+    pub(crate) fn new(arrival: TimestampNs, deltas: &'a Mutex<DeltaStreams>) -> Self {
         MetricSink {
+            deltas,
             decoded: DecodedMetrics::default(),
             arrival,
             target: Target::default(),
             described: HashSet::new(),
-            newest: None,
+            span: None,
         }
     }
 
@@ -97,9 +104,21 @@ impl MetricSink {
         }
     }
 
-    fn write(&mut self, name: &str, data: Data) {
+    fn describe_target(&mut self) {
+        if self.described.insert(TARGET_INFO.to_owned()) {
+            self.decoded.batch.metadata.push(MetricMetadata {
+                metric: TARGET_INFO.to_owned(),
+                kind: MetricType::Gauge,
+                help: "Target metadata".to_owned(),
+                unit: String::new(),
+            });
+        }
+    }
+
+    fn write(&mut self, name: &str, data: Data, is_delta: bool) {
         let family = Family { name, target: &self.target, arrival: self.arrival };
-        let mut writer = PointWriter::new(&mut self.decoded, family);
+        let mut totals = is_delta.then(|| self.deltas.lock());
+        let mut writer = PointWriter::new(&mut self.decoded, family, totals.as_deref_mut());
         match data {
             Data::Gauge(gauge) => {
                 gauge.data_points.into_iter().for_each(|point| writer.number(point));
@@ -115,16 +134,21 @@ impl MetricSink {
                 summary.data_points.into_iter().for_each(|point| writer.summary(point));
             }
         }
-        self.newest = self.newest.max(writer.newest());
+        self.span = match (self.span, writer.span()) {
+            (Some(own), Some(new)) => {
+                Some(TimeRange::new(own.start.min(new.start), own.end.max(new.end)))
+            }
+            (own, new) => own.or(new),
+        };
     }
 }
 
-impl Sink for MetricSink {
+impl Sink for MetricSink<'_> {
     type Item = Metric;
 
     fn resource(&mut self, wire: ProtoResource) {
         self.target = Target::of(attributes(wire.attributes));
-        self.newest = None;
+        self.span = None;
     }
 
     fn scope(&mut self, _: ProtoScope) {}
@@ -134,10 +158,10 @@ impl Sink for MetricSink {
         let (shape, kind, temporality) = kind_of(&data);
         let count = point_count(&data);
         let shown: String = metric.name.chars().take(128).collect();
-        if let Err((reason, why)) = check_temporality(temporality) {
-            let message = format!("metric {shown:?} {why}");
-            return self.refuse(Reject { count, reason, message });
-        }
+        let Some(is_delta) = is_delta(temporality) else {
+            let message = format!("invalid temporality and type combination for metric {shown:?}");
+            return self.refuse(Reject { count, reason: RejectReason::Malformed, message });
+        };
         let Some(name) = metric_name(&metric.name, &metric.unit, shape) else {
             let message = format!("metric name {shown:?} has no letter or digit");
             return self.refuse(Reject { count, reason: RejectReason::InvalidLabels, message });
@@ -149,7 +173,7 @@ impl Sink for MetricSink {
         }
         if count > 0 {
             self.describe(&name, &metric, kind);
-            self.write(&name, data);
+            self.write(&name, data, is_delta);
         }
     }
 
@@ -160,10 +184,11 @@ impl Sink for MetricSink {
     }
 
     fn resource_ends(&mut self) {
-        let Some(newest) = self.newest else { return };
-        if let Some(write) = self.target.info(newest) {
+        let Some(span) = self.span else { return };
+        if let Some(write) = self.target.info(span) {
             self.decoded.batch.series.push(write);
             self.decoded.origins.push(None);
+            self.describe_target();
         }
     }
 }
@@ -197,19 +222,13 @@ fn point_count(data: &Data) -> u64 {
     count as u64
 }
 
-fn check_temporality(temporality: Option<i32>) -> Result<(), (RejectReason, &'static str)> {
-    let Some(number) = temporality else { return Ok(()) };
+/// Returns whether points tell only what is new; `None` when nobody knows what they tell.
+fn is_delta(temporality: Option<i32>) -> Option<bool> {
+    let Some(number) = temporality else { return Some(false) };
     match AggregationTemporality::try_from(number) {
-        Ok(AggregationTemporality::Cumulative) => Ok(()),
-        Ok(AggregationTemporality::Delta) => Err((
-            RejectReason::Unsupported,
-            "has delta temporality, which is not supported; let the exporter send cumulative \
-             values (OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=cumulative)",
-        )),
-        Ok(AggregationTemporality::Unspecified) | Err(_) => Err((
-            RejectReason::Malformed,
-            "has no known aggregation temporality; send cumulative values and say so",
-        )),
+        Ok(AggregationTemporality::Cumulative) => Some(false),
+        Ok(AggregationTemporality::Delta) => Some(true),
+        Ok(AggregationTemporality::Unspecified) | Err(_) => None,
     }
 }
 

@@ -7,12 +7,14 @@ use opentelemetry_proto::tonic::metrics::v1::{DataPointFlags, NumberDataPoint, S
 use crate::model::batch::SeriesWrite;
 use crate::model::labels::{Labels, METRIC_NAME};
 use crate::model::reject::{Reject, RejectReason};
-use crate::model::sample::Sample;
+use crate::model::sample::{Sample, StartTime};
 use crate::model::stale::stale_nan;
-use crate::model::time::{TimestampMs, TimestampNs};
+use crate::model::time::{TimeRange, TimestampMs, TimestampNs};
 use crate::wire::otlp::attributes::attributes;
+use crate::wire::otlp::metrics::deltas::{DeltaStreams, When};
 use crate::wire::otlp::metrics::exemplars::exemplars;
 use crate::wire::otlp::metrics::target::{Target, merge_labels};
+use crate::wire::otlp::metrics::total::Total;
 use crate::wire::otlp::metrics::{DecodedMetrics, MAX_LABEL_BYTES};
 use crate::wire::otlp::traces::time;
 
@@ -23,7 +25,7 @@ pub(crate) struct Family<'a> {
     pub(crate) name: &'a str,
     /// The resource.
     pub(crate) target: &'a Target,
-    /// The time of points that have none.
+    /// When the request arrived: the time of points that have none.
     pub(crate) arrival: TimestampNs,
 }
 
@@ -31,16 +33,38 @@ pub(crate) struct Family<'a> {
 pub(crate) struct PointWriter<'a> {
     decoded: &'a mut DecodedMetrics,
     family: Family<'a>,
-    newest: Option<TimestampMs>,
+    /// The totals to which points are added that only tell what is new.
+    deltas: Option<&'a mut DeltaStreams>,
+    span: Option<TimeRange<TimestampMs>>,
 }
 
 /// One point, before its values.
 pub(crate) struct Point {
     /// When.
     pub(crate) at: TimestampMs,
+    /// When its counting began; 0 when the sender does not say.
+    start: TimestampMs,
     /// Whether it says that there is no value any more.
     pub(crate) is_stale: bool,
     labels: Vec<(String, String)>,
+}
+
+/// The times of a point as it travels, in nanoseconds; 0 where the sender does not say.
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    /// When its counting began.
+    pub(crate) start: u64,
+    /// When.
+    pub(crate) at: u64,
+}
+
+impl Point {
+    /// Returns when the counting of its samples began, where that is known and makes sense.
+    pub(crate) fn starts(&self) -> Vec<StartTime> {
+        let known = self.start.0 != 0 && self.start < self.at && !self.is_stale;
+        let start = StartTime { timestamp: self.at, start: self.start };
+        known.then_some(start).into_iter().collect()
+    }
 }
 
 /// What is said of points beyond what one request may become.
@@ -52,25 +76,59 @@ pub(crate) const MAX_VALUES: usize = 1_024;
 pub(crate) type Fault = (RejectReason, String);
 
 impl<'a> PointWriter<'a> {
-    pub(crate) fn new(decoded: &'a mut DecodedMetrics, family: Family<'a>) -> Self {
-        PointWriter { decoded, family, newest: None }
+    pub(crate) fn new(
+        decoded: &'a mut DecodedMetrics,
+        family: Family<'a>,
+        deltas: Option<&'a mut DeltaStreams>,
+    ) -> Self {
+        PointWriter { decoded, family, deltas, span: None }
     }
 
-    /// Returns the time of the newest written point.
-    pub(crate) fn newest(&self) -> Option<TimestampMs> {
-        self.newest
+    /// Returns the times of the oldest and the newest written point.
+    pub(crate) fn span(&self) -> Option<TimeRange<TimestampMs>> {
+        self.span
+    }
+
+    /// Returns whether points tell only what is new.
+    pub(crate) fn is_delta(&self) -> bool {
+        self.deltas.is_some()
+    }
+
+    /// Adds what is new of a point to its total and returns that; the point begins when the total
+    /// does.
+    ///
+    /// # Errors
+    /// The refusal of a point that comes too late or for which there is no room.
+    pub(crate) fn total(&mut self, point: &mut Point, delta: Total) -> Result<Total, Fault> {
+        let series = self.labels(point, "", None);
+        let arrival = self.family.arrival;
+        let Some(deltas) = &mut self.deltas else { return Ok(delta) };
+        if point.is_stale {
+            deltas.end(&series);
+            return Ok(delta);
+        }
+        let when = When { start: point.start, at: point.at, arrival };
+        let (total, start) = deltas.advance(series, when, delta)?;
+        point.start = start;
+        Ok(total)
     }
 
     /// Writes a point of a gauge or a sum.
     pub(crate) fn number(&mut self, wire: NumberDataPoint) {
-        let point = self.begin(wire.attributes, wire.time_unix_nano, wire.flags);
-        let written = point.and_then(|point| {
-            let value = match wire.value {
+        let times = Times { start: wire.start_time_unix_nano, at: wire.time_unix_nano };
+        let point = self.begin(wire.attributes, times, wire.flags);
+        let written = point.and_then(|mut point| {
+            let mut value = match wire.value {
                 Some(Value::AsDouble(value)) => value,
                 Some(Value::AsInt(value)) => value as f64,
                 None if point.is_stale => stale_nan(),
                 None => return Err((RejectReason::Malformed, "a point has no value".to_owned())),
             };
+            if self.is_delta()
+                && let Total::Number(total) = self.total(&mut point, Total::Number(value))?
+            {
+                value = total;
+            }
             let mut write = self.sample(&point, "", None, value);
             write.exemplars = exemplars(wire.exemplars, point.at);
             Ok((point, vec![write]))
@@ -80,7 +138,8 @@ impl<'a> PointWriter<'a> {
 
     /// Writes a point of a summary: sum, count and quantiles.
     pub(crate) fn summary(&mut self, wire: SummaryDataPoint) {
-        let point = self.begin(wire.attributes, wire.time_unix_nano, wire.flags);
+        let times = Times { start: wire.start_time_unix_nano, at: wire.time_unix_nano };
+        let point = self.begin(wire.attributes, times, wire.flags);
         let written = point.and_then(|point| {
             check_values("quantiles", wire.quantile_values.len())?;
             let mut writes = vec![
@@ -103,23 +162,25 @@ impl<'a> PointWriter<'a> {
     pub(crate) fn begin(
         &self,
         wire: Vec<KeyValue>,
-        nanos: u64,
+        times: Times,
         flags: u32,
     ) -> Result<Point, Fault> {
         if self.decoded.label_bytes > MAX_LABEL_BYTES {
             return Err((RejectReason::LimitExceeded, TOO_MUCH.to_owned()));
         }
-        let at = match nanos {
+        let at = match times.at {
             0 => self.family.arrival,
             nanos => time(nanos)?,
         };
+        // A start that makes no sense costs nothing but itself.
+        let start = TimestampNs::from_unix_nanos(times.start).unwrap_or(TimestampNs(0));
         let mut labels = merge_labels(attributes(wire).0).map_err(|key| {
             let why = format!("attribute {key:?} leaves no label name");
             (RejectReason::InvalidLabels, why)
         })?;
         self.family.target.add_to(&mut labels);
         let is_stale = flags & DataPointFlags::NoRecordedValueMask as u32 != 0;
-        Ok(Point { at: at.to_ms(), is_stale, labels })
+        Ok(Point { at: at.to_ms(), start: start.to_ms(), is_stale, labels })
     }
 
     /// Builds one sample of a point; a stale point has stale samples only.
@@ -132,7 +193,8 @@ impl<'a> PointWriter<'a> {
     ) -> SeriesWrite {
         let value = if point.is_stale { stale_nan() } else { value };
         let sample = Sample { timestamp: point.at, value };
-        SeriesWrite::sample(self.labels(point, suffix, extra), sample)
+        let labels = self.labels(point, suffix, extra);
+        SeriesWrite { starts: point.starts(), ..SeriesWrite::sample(labels, sample) }
     }
 
     /// Builds the labels of one series of a point; name and `extra` win over attributes.
@@ -168,7 +230,9 @@ impl<'a> PointWriter<'a> {
                 self.decoded.label_bytes += bytes.sum::<usize>();
                 self.decoded.origins.extend(writes.iter().map(|_| Some(number)));
                 self.decoded.batch.series.extend(writes);
-                self.newest = self.newest.max(Some(point.at));
+                let (at, known) = (point.at, self.span);
+                let (start, end) = known.map_or((at, at), |span| (span.start, span.end));
+                self.span = Some(TimeRange::new(start.min(at), end.max(at)));
             }
             Err((reason, why)) => {
                 let message = format!("metric {}: {why}", self.family.name);

@@ -4,8 +4,16 @@ use crate::model::batch::SeriesWrite;
 use crate::model::labels::{Labels, METRIC_NAME};
 use crate::model::resource::{AttrValue, Attributes, SERVICE_NAME};
 use crate::model::sample::Sample;
-use crate::model::time::TimestampMs;
+use crate::model::time::{TimeRange, TimestampMs};
 use crate::wire::otlp::metrics::names::label_name;
+
+/// The series of a resource's attributes.
+pub(crate) const TARGET_INFO: &str = "target_info";
+/// Distance of its samples: half of the usual lookback, as Prometheus writes them.
+const INFO_STEP_MS: usize = 150_000;
+/// The most samples of one request: six hours of them, which is more than the usual window of late
+/// points lets in.
+const MAX_INFO_SAMPLES: usize = 144;
 
 const SERVICE_NAMESPACE: &str = "service.namespace";
 const SERVICE_INSTANCE_ID: &str = "service.instance.id";
@@ -46,18 +54,24 @@ impl Target {
         }
     }
 
-    /// Returns the series that carries the resource's other attributes. Without any, or without
-    /// `job` and `instance` to join on, there is none.
-    pub(crate) fn info(&self, at: TimestampMs) -> Option<SeriesWrite> {
+    /// Returns the series that carries the resource's other attributes, with samples close enough
+    /// together to be found at any time of `span`. Without attributes, or without `job` and
+    /// `instance` to join on, there is none.
+    pub(crate) fn info(&self, span: TimeRange<TimestampMs>) -> Option<SeriesWrite> {
         let joinable = self.job.is_some() || self.instance.is_some();
         if self.info.is_empty() || !joinable {
             return None;
         }
         let mut labels = self.info.clone();
         self.add_to(&mut labels);
-        labels.push((METRIC_NAME.to_owned(), "target_info".to_owned()));
-        let sample = Sample { timestamp: at, value: 1.0 };
-        Some(SeriesWrite::sample(Labels::from_pairs(labels), sample))
+        labels.push((METRIC_NAME.to_owned(), TARGET_INFO.to_owned()));
+        let within = (span.start.0..span.end.0).step_by(INFO_STEP_MS).take(MAX_INFO_SAMPLES);
+        let times = within.chain([span.end.0]);
+        Some(SeriesWrite {
+            labels: Labels::from_pairs(labels),
+            samples: times.map(|at| Sample::new(at, 1.0)).collect(),
+            ..SeriesWrite::default()
+        })
     }
 }
 
@@ -107,15 +121,21 @@ mod tests {
             ("host.name", "a"),
             ("日本", "x"),
         ]));
-        let info = target.info(TimestampMs(7)).unwrap();
+        let seven = TimeRange::new(TimestampMs(7), TimestampMs(7));
+        let info = target.info(seven).unwrap();
         assert_eq!(
             info.labels.to_string(),
             r#"{__name__="target_info", host_name="a", instance="pod-1", job="shop/cart"}"#
         );
+        assert_eq!(info.samples, [Sample::new(7, 1.0)]);
+        let later = TimeRange::new(TimestampMs(7), TimestampMs(300_007));
+        let times =
+            target.info(later).unwrap().samples.iter().map(|one| one.timestamp.0).sum::<i64>();
+        assert_eq!(times, 7 + 150_007 + 300_007);
         let nameless = Target::of(attributes(&[("host.name", "a")]));
-        assert_eq!(nameless.info(TimestampMs(7)), None);
+        assert_eq!(nameless.info(seven), None);
         let bare = Target::of(attributes(&[("service.name", "cart")]));
-        assert_eq!(bare.info(TimestampMs(7)), None);
+        assert_eq!(bare.info(seven), None);
     }
 
     #[test]

@@ -50,7 +50,12 @@ fn sum(temporality: AggregationTemporality, points: Vec<NumberDataPoint>) -> Dat
 }
 
 fn decode(metrics: Vec<Metric>) -> DecodedMetrics {
-    let mut sink = MetricSink::new(NOW);
+    decode_into(&Mutex::default(), metrics)
+}
+
+/// Decodes points that may be deltas of those before.
+fn decode_into(deltas: &Mutex<DeltaStreams>, metrics: Vec<Metric>) -> DecodedMetrics {
+    let mut sink = MetricSink::new(NOW, deltas);
     sink.resource(ProtoResource {
         attributes: vec![attribute("service.name", "cart"), attribute("host.name", "h")],
         ..ProtoResource::default()
@@ -111,25 +116,83 @@ fn a_point_without_time_gets_the_arrival_and_one_without_value_is_refused() {
     assert!(is_stale(series[1].samples[0].value));
 }
 
+/// A metric whose points say only what is new.
+fn delta_at(seconds: u64, value: f64) -> Metric {
+    let mut point = number(value);
+    point.start_time_unix_nano = AT + (seconds - 10) * 1_000_000_000;
+    point.time_unix_nano = AT + seconds * 1_000_000_000;
+    metric("calls", "", sum(AggregationTemporality::Delta, vec![point]))
+}
+
 #[test]
-fn delta_points_are_refused_each_with_a_word_on_what_to_do() {
-    let delta = AggregationTemporality::Delta;
-    let histogram = Histogram {
-        data_points: vec![HistogramDataPoint::default()],
-        aggregation_temporality: delta.into(),
+fn deltas_become_totals_that_begin_with_the_first_of_them() {
+    let deltas = Mutex::default();
+    let read = |seconds, value| {
+        let decoded = decode_into(&deltas, vec![delta_at(seconds, value)]);
+        let write = &decoded.batch.series[0];
+        assert_eq!(write.labels.metric_name(), "calls_total");
+        (write.samples[0].value, write.starts[0].start.0 - AT as i64 / 1_000_000)
     };
-    let decoded = decode(vec![
-        metric("calls", "", sum(delta, vec![number(1.0), number(2.0)])),
-        metric("took", "s", Data::Histogram(histogram)),
-        metric("odd", "", sum(AggregationTemporality::Unspecified, vec![number(1.0)])),
-    ]);
+    assert_eq!(read(10, 5.0), (5.0, 0));
+    assert_eq!(read(20, 3.0), (8.0, 0));
+    assert_eq!(read(20, 3.0), (8.0, 0), "sent again");
+    let late = decode_into(&deltas, vec![delta_at(15, 1.0)]);
+    assert_eq!(late.rejects[0].reason, RejectReason::TooOld);
+    assert!(late.batch.series.is_empty());
+}
+
+#[test]
+fn delta_histograms_of_both_kinds_add_up() {
+    let deltas = Mutex::default();
+    let temporality = AggregationTemporality::Delta.into();
+    let read = |seconds: u64| {
+        let explicit = HistogramDataPoint {
+            time_unix_nano: AT + seconds * 1_000_000_000,
+            count: 3,
+            sum: Some(1.5),
+            bucket_counts: vec![1, 2],
+            explicit_bounds: vec![0.5],
+            ..HistogramDataPoint::default()
+        };
+        let exponential = ExponentialHistogramDataPoint {
+            time_unix_nano: AT + seconds * 1_000_000_000,
+            count: 2,
+            scale: 2,
+            positive: Some(Buckets { offset: seconds as i32, bucket_counts: vec![2] }),
+            ..ExponentialHistogramDataPoint::default()
+        };
+        let data_points = vec![exponential];
+        let exponential =
+            ExponentialHistogram { data_points, aggregation_temporality: temporality };
+        let data_points = vec![explicit];
+        let explicit = Histogram { data_points, aggregation_temporality: temporality };
+        decode_into(
+            &deltas,
+            vec![
+                metric("e", "", Data::Histogram(explicit)),
+                metric("x", "", Data::ExponentialHistogram(exponential)),
+            ],
+        )
+    };
+    read(1);
+    let second = read(2);
+    let values: Vec<f64> =
+        second.batch.series.iter().flat_map(|write| &write.samples).map(|one| one.value).collect();
+    // Sum, count, the bucket up to 0.5, all of them, and target_info.
+    assert_eq!(values, [3.0, 6.0, 2.0, 6.0, 1.0]);
+    let native = second.batch.series.iter().find_map(|write| write.histograms.first()).unwrap();
+    assert_eq!(native.histogram.count, 4.0);
+    assert_eq!(native.histogram.positive_buckets, [2.0, 2.0]);
+}
+
+#[test]
+fn a_point_without_known_temporality_is_refused() {
+    let unspecified = sum(AggregationTemporality::Unspecified, vec![number(1.0), number(2.0)]);
+    let decoded = decode(vec![metric("odd", "", unspecified)]);
     assert_eq!(decoded.batch, MetricBatch::default());
-    let refused: Vec<_> =
-        decoded.rejects.iter().map(|reject| (reject.count, reject.reason)).collect();
-    let unsupported = RejectReason::Unsupported;
-    assert_eq!(refused, vec![(2, unsupported), (1, unsupported), (1, RejectReason::Malformed)]);
-    let message = &decoded.rejects[0].message;
-    assert!(message.contains("\"calls\"") && message.contains("cumulative"), "{message}");
+    assert_eq!((decoded.rejects[0].count, decoded.rejects[0].reason), (2, RejectReason::Malformed));
+    let text = "invalid temporality and type combination for metric \"odd\"";
+    assert_eq!(decoded.rejects[0].message, text);
 }
 
 #[test]

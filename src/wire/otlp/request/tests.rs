@@ -164,7 +164,7 @@ fn a_json_metric_that_is_not_readable_costs_as_many_points_as_it_has() {
           {"name":"good","gauge":{"dataPoints":[{"asInt":"3","timeUnixNano":"1700000000000000000"}]}}
         ]}]}]}"#,
     );
-    let decoded = decode_metrics(&body, Encoding::Json, NOW).unwrap();
+    let decoded = decode_metrics(&body, Encoding::Json, NOW, &Mutex::default()).unwrap();
     assert_eq!(decoded.rejects[0].count, 2);
     assert_eq!(decoded.batch.series[0].labels.metric_name(), "good");
     assert_eq!(decoded.batch.series[0].samples[0].value, 3.0);
@@ -273,7 +273,7 @@ proptest! {
         for encoding in [Encoding::Protobuf, Encoding::Json] {
             let _ = decode_traces(&body, encoding, NOW);
             let _ = decode_logs(&body, encoding);
-            let _ = decode_metrics(&body, encoding, NOW);
+            let _ = decode_metrics(&body, encoding, NOW, &Mutex::default());
         }
     }
 
