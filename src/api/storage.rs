@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::access::Caller;
 use crate::api::ApiState;
@@ -11,6 +11,7 @@ use crate::api::params::Params;
 use crate::base::duration::format_duration;
 use crate::base::error::Result;
 use crate::model::matcher::Matcher;
+use crate::model::reject::RejectReason;
 use crate::model::store::{PartitionFacts, StoreFacts};
 use crate::service::{Expression, StoreReport};
 
@@ -65,7 +66,7 @@ fn partition(one: &PartitionFacts) -> Value {
 }
 
 /// Answers which names, labels, pairs and senders the series of the last two hours are of, the
-/// largest `limit` each; `match[]` restricts it.
+/// largest `limit` each; `match[]` restricts it. Beside them stands what the doors refused.
 pub(crate) async fn cardinality(
     State(state): State<ApiState>,
     caller: Caller,
@@ -76,11 +77,27 @@ pub(crate) async fn cardinality(
         params.all("match[]").map(Expression::parse_selector).collect();
     let facts = state.services.status.facts(&caller).await?;
     let head = state.services.status.metric_stats(&caller).await?;
+    let offenders = state.services.status.offenders(&caller).await?;
     let found = state.services.status.cardinality_of(&caller, match_sets?, limit).await?;
     let list = |counts: &[(String, u64)]| {
         let one = |(name, count): &(String, u64)| json!({"name": name, "count": count});
-        counts.iter().map(one).collect::<Vec<_>>()
+        counts.iter().take(limit).map(one).collect::<Vec<_>>()
     };
+    let refused: Vec<Value> = offenders
+        .metrics
+        .iter()
+        .take(limit)
+        .map(|metric| {
+            let reason =
+                |(reason, count): &(RejectReason, u64)| (reason.as_str().to_owned(), json!(count));
+            json!({
+                "name": metric.name,
+                "count": metric.total(),
+                "reasons": metric.refused.iter().map(reason).collect::<Map<_, _>>(),
+                "values_by_label": list(&metric.values),
+            })
+        })
+        .collect();
     let warnings: Vec<String> = found
         .truncated
         .then(|| format!("only {} series were looked at", found.series))
@@ -96,6 +113,8 @@ pub(crate) async fn cardinality(
         "by_pair": list(&found.series_by_pair),
         "values_by_label": list(&found.values_by_label),
         "bytes_by_label": list(&found.bytes_by_label),
+        "refused_by_metric": refused,
+        "refused_by_label": list(&offenders.labels),
         "warnings": warnings,
     })))
 }

@@ -223,6 +223,15 @@ async fn cardinality_names_the_largest_and_who_sends_them() {
     assert_eq!(all["by_metric"], serde_json::json!([{"name": "up", "count": 2}]));
     assert_eq!(all["by_job"], serde_json::json!([{"name": "b", "count": 3}]));
     assert_eq!(all["by_pair"], serde_json::json!([{"name": "job=b", "count": 3}]));
+    assert_eq!(all["refused_by_metric"], serde_json::json!([]));
+    let long = "x".repeat(10_000);
+    let labels = Labels::from_pairs([("__name__", "bad"), ("path", long.as_str())]);
+    let series = vec![SeriesWrite::sample(labels, Sample::new(NOON_MS, 1.0))];
+    let batch = MetricBatch { series, metadata: Vec::new() };
+    assert_eq!(door.memory.write(batch).await, 0);
+    let (_, refused) = door.get("/api/x/cardinality").await;
+    let first = &refused["refused_by_metric"][0];
+    assert_eq!((&first["name"], &first["count"]), (&"bad".into(), &1.into()), "{refused}");
     let (_, some) = door.get("/api/x/cardinality?match[]=up&match[]=load").await;
     assert_eq!((&some["series"], &some["by_job"][0]["count"]), (&3.into(), &2.into()));
     let (status, wrong) = door.get("/api/x/cardinality?match[]=%7B").await;

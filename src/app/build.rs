@@ -98,6 +98,7 @@ impl App {
             &stores,
             &scraper,
             (&ruler, &alerting),
+            &ingest,
             (Arc::clone(&clock), &timers),
         );
         let mcp = McpServer::new(services.clone(), make(&config, &clock)?, Arc::clone(&clock));
@@ -232,6 +233,7 @@ fn services(
     stores: &OpenStores,
     scraper: &Scraper,
     (ruler, alerting): (&Ruler, &Alerting),
+    ingest: &Ingest,
     (clock, tasks): (SharedClock, &TaskGroup),
 ) -> Services {
     let limits = QueryLimits {
@@ -269,6 +271,7 @@ fn services(
         targets: Arc::new(ScrapedTargets(scraper.clone())),
         process: Arc::new(ThisProcess {
             stores: stores.clone(),
+            ingest: ingest.clone(),
             data_dir: config.data_dir.clone(),
         }),
         rules: Arc::new(ruler.clone()),

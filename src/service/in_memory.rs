@@ -7,7 +7,7 @@ use crate::alerting::{Alerting, AlertingConfig};
 use crate::base::clock::SharedClock;
 use crate::base::task::TaskGroup;
 use crate::ingest::recording::Recording;
-use crate::ingest::{Door, Ingest, IngestLimits, Stores};
+use crate::ingest::{Door, Ingest, IngestLimits, Offenders, Stores};
 use crate::model::batch::{LogBatch, LogOp, MetricBatch, SpanBatch};
 use crate::model::labels::Labels;
 use crate::model::log::LogRecord;
@@ -61,6 +61,7 @@ impl InMemory {
     ) -> Self {
         let stores =
             Stores { metrics: metrics.clone(), logs: logs.clone(), traces: traces.clone() };
+        let ingest = Ingest::new(stores, IngestLimits::default(), Arc::clone(&clock));
         let services = Services::new(ServiceParts {
             metrics: metrics.clone(),
             logs: logs.clone(),
@@ -69,13 +70,12 @@ impl InMemory {
             facts: facts(TimestampMs(clock.now_ms())),
             clock: Arc::clone(&clock),
             targets,
-            process: Arc::new(NoLog),
+            process: Arc::new(NoLog(ingest.clone())),
             rules: Arc::new(OneGroup),
             alerting: Alerting::in_memory(AlertingConfig::default(), Arc::clone(&clock)),
             snapshots: None,
             tasks: TaskGroup::new(),
         });
-        let ingest = Ingest::new(stores, IngestLimits::default(), clock);
         InMemory { services, ingest, metrics, logs }
     }
 
@@ -90,6 +90,11 @@ impl InMemory {
     pub(crate) async fn store_spans(&self, spans: Vec<Span>) {
         let receipt = self.ingest.traces(Door::OtlpHttp, SpanBatch { spans }).await;
         assert!(receipt.is_ok_and(|receipt| receipt.rejected.is_empty()), "spans were refused");
+    }
+
+    /// Writes metrics as a client would and returns how many points were taken.
+    pub(crate) async fn write(&self, batch: MetricBatch) -> u64 {
+        self.ingest.metrics(Door::RemoteWrite, batch).await.unwrap().accepted
     }
 
     /// Stores metrics that must all be taken.
@@ -116,7 +121,7 @@ fn facts(started: TimestampMs) -> ApplianceFacts {
 }
 
 /// A process without a log and of a known size.
-struct NoLog;
+struct NoLog(Ingest);
 
 impl ProcessSource for NoLog {
     fn log_bytes(&self) -> u64 {
@@ -125,6 +130,10 @@ impl ProcessSource for NoLog {
 
     fn data_bytes(&self) -> u64 {
         0
+    }
+
+    fn offenders(&self) -> Offenders {
+        self.0.offenders()
     }
 
     fn anonymous_bytes(&self) -> Option<u64> {

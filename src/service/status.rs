@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::access::Caller;
 use crate::base::error::Result;
+use crate::ingest::Offenders;
 use crate::model::labels::Labels;
 use crate::model::matcher::Matcher;
 use crate::model::series::{LabelQuery, MetricStats};
@@ -84,13 +85,16 @@ pub trait TargetSource: Send + Sync {
     fn targets(&self) -> Vec<Target>;
 }
 
-/// Numbers that only the process knows; `app` joins it to the log and the system.
+/// Numbers that only the process knows; `app` joins it to the log, the doors and the system.
 pub trait ProcessSource: Send + Sync {
     /// Returns the allocated bytes of the log below the stores.
     fn log_bytes(&self) -> u64;
 
     /// Returns what the data directory has allocated, snapshots and the log among it.
     fn data_bytes(&self) -> u64;
+
+    /// Returns whose points the doors refused.
+    fn offenders(&self) -> Offenders;
 
     /// Returns the anonymous memory in bytes, where the system tells it.
     fn anonymous_bytes(&self) -> Option<u64>;
@@ -177,6 +181,13 @@ impl StatusService {
     pub async fn metric_stats(&self, caller: &Caller) -> Result<MetricStats> {
         let metrics = Arc::clone(&self.metrics);
         self.desk.read(caller, "status.metric_stats", async move { Ok(metrics.stats()) }).await
+    }
+
+    /// Returns whose points were refused at the doors since the start, and the largest metrics.
+    pub async fn offenders(&self, caller: &Caller) -> Result<Offenders> {
+        let process = Arc::clone(&self.process);
+        let work = async move { Ok(process.offenders()) };
+        self.desk.read(caller, "status.offenders", work).await
     }
 
     /// Returns what every store has on disk and the metric store in memory.

@@ -242,6 +242,7 @@ mod tests {
     use super::*;
     use crate::access::Scopes;
     use crate::base::clock::ManualClock;
+    use crate::ingest::Offenders;
     use crate::service::NoTargets;
     use crate::service::in_memory::InMemory;
 
@@ -297,6 +298,9 @@ mod tests {
             }
             fn data_bytes(&self) -> u64 {
                 70
+            }
+            fn offenders(&self) -> Offenders {
+                Offenders::default()
             }
             fn anonymous_bytes(&self) -> Option<u64> {
                 None
