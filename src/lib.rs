@@ -25,7 +25,7 @@
 //! ui          pages, embedded browser files                         <- base telemetry model access service http
 //! config      raw -> checked configuration                          <- all above
 //! app         wiring and lifecycle                                  <- all above
-//! cli         the subcommands                                       <- base model service http config app
+//! cli         the subcommands                                       <- base model wire service http config app
 //! ```
 //!
 //! # The way in

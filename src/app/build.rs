@@ -8,6 +8,7 @@ use crate::access::{AccessRules, Authenticator, Scopes, Token, TokenDigest};
 use crate::alerting::Alerting;
 use crate::app::addresses::Addresses;
 use crate::app::alerting::{self, FromRules};
+use crate::app::backup::Backups;
 use crate::app::data_dir::DataDir;
 use crate::app::doors::Doors;
 use crate::app::endpoint::Endpoint;
@@ -115,6 +116,8 @@ impl App {
             readiness: readiness.clone(),
             metrics: telemetry.metrics.clone(),
             external_labels: config.global.external_labels.clone(),
+            backups: Backups::new(stores.clone(), data_dir.path(), Arc::clone(&clock)),
+            orders: servers.clone(),
             reloads: reload_sender,
         };
         let token = local_token();

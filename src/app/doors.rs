@@ -7,10 +7,12 @@ use axum::Router;
 use tokio::sync::mpsc;
 
 use crate::api::{self, ApiState};
+use crate::app::backup::{self, Backups};
 use crate::app::listeners::Served;
 use crate::app::own_routes::{self, ReloadRequest};
 use crate::base::clock::SharedClock;
 use crate::base::shutdown::Readiness;
+use crate::base::task::TaskGroup;
 use crate::collect::own::OwnMetrics;
 use crate::config::CompatDoor;
 use crate::http::front::Front;
@@ -51,6 +53,10 @@ pub(crate) struct Doors {
     pub(crate) mcp_options: McpOptions,
     /// Labels that other systems see on every series that lacks them.
     pub(crate) external_labels: Labels,
+    /// Makes backups.
+    pub(crate) backups: Backups,
+    /// Where they run.
+    pub(crate) orders: TaskGroup,
     /// Takes the wish to reload.
     pub(crate) reloads: mpsc::Sender<ReloadRequest>,
 }
@@ -91,6 +97,7 @@ impl Doors {
     fn all(&self) -> Router {
         Router::new()
             .merge(own_routes::routes(self.reloads.clone()))
+            .merge(backup::routes(self.backups.clone(), self.orders.clone()))
             .merge(mcp::routes(self.mcp.clone(), &self.mcp_options))
             .merge(self.api())
             .merge(self.ui())

@@ -19,12 +19,14 @@ mod doors;
 mod listeners;
 mod addresses;
 mod signals;
+mod backup;
 mod build;
 mod run;
 mod welcome;
 mod demo;
 
 pub use addresses::Addresses;
+pub use backup::{RestoreStep, restore};
 pub use build::App;
 pub use demo::{Demo, DemoOptions};
 pub use endpoint::Endpoint;

@@ -6,6 +6,10 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::cli::backup::{Backup, Restore};
+use crate::cli::export::Export;
+use crate::cli::import::Import;
+
 const ABOUT: &str =
     "The observability appliance and MCP server: metrics, logs and traces in one binary.";
 
@@ -116,6 +120,14 @@ pub(crate) enum Command {
         #[arg(long, value_name = "URL", env = "BELVEDERE_URL")]
         url: Option<String>,
     },
+    /// Import metrics from Prometheus or OpenMetrics text; goes on where it was broken off
+    Import(Import),
+    /// Write metrics as OpenMetrics text, a file a day; goes on where it was broken off
+    Export(Export),
+    /// Copy all data of the appliance while it runs; costs only what changed since the last time
+    Backup(Backup),
+    /// Make an empty data directory from a backup
+    Restore(Restore),
     /// Print the version
     Version,
     /// Print completions for a shell

@@ -16,7 +16,12 @@ mod endpoint;
 mod healthcheck;
 mod events;
 mod bridge;
+mod appliance;
 mod mcp;
+mod progress;
+mod import;
+mod export;
+mod backup;
 
 use std::process::ExitCode;
 
@@ -56,6 +61,10 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Config { what: ConfigCommand::Print } => check::print_config(&settings),
         Command::Healthcheck { url } => healthcheck::healthcheck(&settings, url.as_deref()),
         Command::Mcp { url } => mcp::mcp(&settings, url.as_deref()),
+        Command::Import(what) => import::import(&settings, &what),
+        Command::Export(what) => export::export(&settings, &what),
+        Command::Backup(what) => backup::backup(&settings, &what),
+        Command::Restore(what) => backup::restore(&settings, &what),
         Command::Version => outcome::say(&format!("belvedere {}\n", env!("CARGO_PKG_VERSION"))),
         Command::Completions { shell } => outcome::say(&arguments::completions(shell)),
     }

@@ -139,6 +139,18 @@ impl Ingest {
     /// `Unavailable` when too much is in flight or the store refuses, `LimitExceeded` for a batch
     /// that will never fit; nothing was acknowledged.
     pub async fn metrics(&self, door: Door, batch: MetricBatch) -> Result<Receipt> {
+        self.write_metrics(door, batch, Age::New).await
+    }
+
+    /// Writes history: as [`Ingest::metrics`], however old its points are.
+    ///
+    /// # Errors
+    /// Those of [`Ingest::metrics`].
+    pub async fn history(&self, door: Door, batch: MetricBatch) -> Result<Receipt> {
+        self.write_metrics(door, batch, Age::Any).await
+    }
+
+    async fn write_metrics(&self, door: Door, batch: MetricBatch, age: Age) -> Result<Receipt> {
         let _in_flight =
             self.reserve_for(door, "metrics", metrics::weight(&batch), batch.sample_count())?;
         let now = self.now();
@@ -149,7 +161,10 @@ impl Ingest {
         let points = batch.sample_count() as u64;
         let written = match batch.series.is_empty() && batch.metadata.is_empty() {
             true => Ok(Receipt::default()),
-            false => self.0.stores.metrics.append(batch).await,
+            false => match age {
+                Age::New => self.0.stores.metrics.append(batch).await,
+                Age::Any => self.0.stores.metrics.backfill(batch).await,
+            },
         };
         let receipt = self.counted(door, "metrics", points, written)?;
         let receipt = point_back(receipt, &kept, rejected);
@@ -235,6 +250,15 @@ impl Ingest {
     ) -> Result<T> {
         written.inspect_err(|error| self.0.tally.failed(door, signal, error, points))
     }
+}
+
+/// How old points may be.
+#[derive(Debug, Clone, Copy)]
+enum Age {
+    /// As old as the store takes new points.
+    New,
+    /// Of any age.
+    Any,
 }
 
 /// Lets the store's rejections point into the caller's batch and joins them with the door's own.

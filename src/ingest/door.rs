@@ -29,6 +29,8 @@ pub enum Door {
     Mcp,
     /// What rules record.
     Rules,
+    /// History that `belvedere import` carries in.
+    Import,
 }
 
 impl Door {
@@ -45,6 +47,7 @@ impl Door {
             Door::Own => "own",
             Door::Mcp => "mcp",
             Door::Rules => "rules",
+            Door::Import => "import",
         }
     }
 

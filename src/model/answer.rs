@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::model::histogram::Histogram;
 use crate::model::labels::Labels;
-use crate::model::series::SeriesData;
+use crate::model::series::{SelectStats, SeriesData};
 use crate::model::time::TimestampMs;
 
 /// The value of one series at one instant.
@@ -49,4 +49,6 @@ pub struct Answer {
     pub warnings: Vec<String>,
     /// Things worth knowing.
     pub infos: Vec<String>,
+    /// What was read for it.
+    pub stats: SelectStats,
 }

@@ -1,14 +1,11 @@
 //! Conditions on one label, as in `{job="a", pod=~"b.*"}`.
 
 use std::fmt;
+use std::sync::Arc;
 
-use regex::Regex;
-
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::model::labels::Labels;
-
-/// The largest compiled size of one regular expression.
-const REGEX_SIZE_LIMIT: usize = 4 << 20;
+use crate::model::pattern::{Pattern, Shape};
 
 /// How a [`Matcher`] compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,7 +41,7 @@ pub struct Matcher {
     pub op: MatchOp,
     /// The text or pattern as it was written.
     pub value: String,
-    regex: Option<Regex>,
+    pattern: Option<Arc<Pattern>>,
 }
 
 impl Matcher {
@@ -54,35 +51,48 @@ impl Matcher {
     /// `InvalidInput` when the pattern does not compile or is too large.
     pub fn new(op: MatchOp, name: impl Into<String>, value: impl Into<String>) -> Result<Self> {
         let value = value.into();
-        let regex = match op {
+        let pattern = match op {
             MatchOp::Equal | MatchOp::NotEqual => None,
-            MatchOp::Regex | MatchOp::NotRegex => {
-                let compiled = regex::RegexBuilder::new(&format!("^(?s:{value})$"))
-                    .size_limit(REGEX_SIZE_LIMIT)
-                    .build()
-                    .map_err(|error| {
-                        Error::invalid(format!("invalid regular expression {value:?}: {error}"))
-                    })?;
-                Some(compiled)
-            }
+            MatchOp::Regex | MatchOp::NotRegex => Some(Arc::new(Pattern::new(&value)?)),
         };
-        Ok(Matcher { name: name.into(), op, value, regex })
+        Ok(Matcher { name: name.into(), op, value, pattern })
     }
 
     /// Builds an equality matcher, which cannot fail.
     pub fn equal(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Matcher { name: name.into(), op: MatchOp::Equal, value: value.into(), regex: None }
+        Matcher { name: name.into(), op: MatchOp::Equal, value: value.into(), pattern: None }
     }
 
     /// Returns whether a label of this value fulfils the condition; absent means `""`.
     pub fn matches(&self, value: &str) -> bool {
-        let pattern_matches = || self.regex.as_ref().is_some_and(|regex| regex.is_match(value));
+        self.hits(value) != self.is_negative()
+    }
+
+    /// Returns whether the condition is one of those that a hit breaks: `!=` and `!~`.
+    pub fn is_negative(&self) -> bool {
         match self.op {
-            MatchOp::Equal => self.value == value,
-            MatchOp::NotEqual => self.value != value,
-            MatchOp::Regex => pattern_matches(),
-            MatchOp::NotRegex => !pattern_matches(),
+            MatchOp::Equal | MatchOp::Regex => false,
+            MatchOp::NotEqual | MatchOp::NotRegex => true,
         }
+    }
+
+    /// Returns whether `value` is the text, or matches the pattern, whatever follows from it.
+    pub fn hits(&self, value: &str) -> bool {
+        self.pattern.as_ref().map_or(self.value == value, |pattern| pattern.matches(value))
+    }
+
+    /// Returns all texts that are hits, sorted; `None` when the pattern has too many.
+    pub fn texts(&self) -> Option<&[String]> {
+        match self.pattern.as_ref().map(|pattern| pattern.shape()) {
+            None => Some(std::slice::from_ref(&self.value)),
+            Some(Shape::Texts(texts)) => Some(texts),
+            Some(_) => None,
+        }
+    }
+
+    /// Returns the pattern of a condition that has one.
+    pub fn pattern(&self) -> Option<&Pattern> {
+        self.pattern.as_deref()
     }
 
     /// Returns whether a series without this label fulfils the condition.

@@ -5,6 +5,7 @@
 
 pub mod time;
 pub mod labels;
+pub mod pattern;
 pub mod matcher;
 pub mod sample;
 pub mod stale;

@@ -17,6 +17,56 @@ pub struct SeriesData {
     pub histograms: Vec<HistogramSample>,
     /// When counting began, of those points of which it is known, in the points' order.
     pub starts: Vec<StartTime>,
+    /// In place of all of the above, where the caller said that hours will do.
+    pub hours: Vec<SeriesHour>,
+}
+
+/// What the floats of one series in one clock hour of UTC amount to, or in one part of an hour: what
+/// is later than its start and not later than its end. Stale markers count nothing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SeriesHour {
+    /// Points, at least one.
+    pub count: u64,
+    /// The first point.
+    pub first: Sample,
+    /// The last point.
+    pub last: Sample,
+    /// The sum of all values, compensated as in `sum_over_time`.
+    pub sum: f64,
+    /// The smallest value, the first one of those that are equal; NaN only when all are.
+    pub min: f64,
+    /// The greatest value; likewise.
+    pub max: f64,
+    /// The sum of the values right before each one that is smaller.
+    pub resets: f64,
+    /// Whether all values are whole numbers.
+    pub whole: bool,
+}
+
+/// What a selection touched so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SelectStats {
+    /// Series with at least one point.
+    pub series: u64,
+    /// Points that were handed over.
+    pub samples: u64,
+    /// Hours that were handed over in place of their points.
+    pub hours: u64,
+    /// Packed blobs that were read from files.
+    pub blobs: u64,
+    /// Bytes of these blobs.
+    pub bytes: u64,
+}
+
+impl SelectStats {
+    /// Adds what another selection touched.
+    pub fn add(&mut self, other: &SelectStats) {
+        self.series += other.series;
+        self.samples += other.samples;
+        self.hours += other.hours;
+        self.blobs += other.blobs;
+        self.bytes += other.bytes;
+    }
 }
 
 /// Which label names, values or series a caller wants to know of.

@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::Caller;
+use crate::access::{Caller, Scope};
 use crate::base::error::{Error, Result};
 use crate::model::answer::{Answer, SampleValue, VectorSample};
 use crate::model::batch::MetricMetadata;
 use crate::model::cut::Cut;
 use crate::model::labels::{Labels, METRIC_NAME};
 use crate::model::matcher::{MatchOp, Matcher};
-use crate::model::series::{LabelQuery, SeriesData, SeriesExemplars};
+use crate::model::series::{LabelQuery, SelectStats, SeriesData, SeriesExemplars};
 use crate::model::stale::is_stale;
 use crate::model::time::{TimeRange, TimestampMs};
 use crate::query::promql::{Engine, EngineOptions};
 use crate::service::desk::Desk;
 use crate::service::expression::Expression;
-use crate::storage::metric_store::{MetricStore, SelectHints, SelectQuery};
+use crate::storage::metric_store::{MetricStore, SelectHints, SelectQuery, SeriesCursor};
 
 /// An expression at one instant.
 #[derive(Debug, Clone)]
@@ -86,6 +86,12 @@ fn newest_of(series: SeriesData) -> Option<VectorSample> {
     Some(VectorSample { labels, timestamp, value })
 }
 
+/// Tells the span of a query what was read for it.
+fn tell(answer: &Answer) {
+    let SelectStats { series, samples, hours, blobs, bytes } = answer.stats;
+    tracing::debug!(series, samples, hours, blobs, bytes, "metrics read");
+}
+
 /// Writes a number with a comma before every three digits.
 fn grouped(number: i64) -> String {
     let digits = number.to_string();
@@ -112,6 +118,24 @@ pub struct Selection {
     pub range_ms: i64,
     /// As before.
     pub function: String,
+}
+
+/// Series that are carried elsewhere.
+pub struct Exported(Box<dyn SeriesCursor>);
+
+impl Exported {
+    /// Returns the next series, or `None` at the end.
+    ///
+    /// # Errors
+    /// `Corrupt` and `Internal` from the store.
+    pub async fn next(&mut self) -> Result<Option<Vec<SeriesData>>> {
+        self.0.next_block().await
+    }
+
+    /// Returns what the reader should know, complete at the end.
+    pub fn warnings(&self) -> Vec<String> {
+        self.0.warnings()
+    }
 }
 
 /// Queries metrics.
@@ -148,7 +172,7 @@ impl MetricsService {
     pub async fn instant(&self, caller: &Caller, query: InstantQuery) -> Result<Answer> {
         let InstantQuery { expression, time, timeout } = query;
         let engine = Arc::clone(&self.engine);
-        let answer = async move { engine.instant(expression.tree(), time).await };
+        let answer = async move { engine.instant(expression.tree(), time).await.inspect(tell) };
         self.desk.read_within(caller, "metrics.instant", timeout, answer).await
     }
 
@@ -161,7 +185,8 @@ impl MetricsService {
         let RangeQuery { expression, range, step, timeout } = query;
         let engine = Arc::clone(&self.engine);
         let TimeRange { start, end } = range;
-        let answer = async move { engine.range(expression.tree(), start, end, step).await };
+        let answer =
+            async move { engine.range(expression.tree(), start, end, step).await.inspect(tell) };
         self.desk.read_within(caller, "metrics.range", timeout, answer).await
     }
 
@@ -185,7 +210,7 @@ impl MetricsService {
     ) -> Result<T> {
         let Selection { matchers, range, step_ms, range_ms, function } = selection;
         let matchers = choosing(matchers)?;
-        let hints = SelectHints { step_ms, range_ms, function };
+        let hints = SelectHints { step_ms, range_ms, function, whole_hours: false };
         let max_samples = Some(self.max_samples());
         let query = SelectQuery { matchers, range, hints, max_samples };
         let store = Arc::clone(&self.store);
@@ -231,6 +256,25 @@ impl MetricsService {
             Ok(found)
         };
         self.desk.read(caller, "metrics.newest", work).await
+    }
+
+    /// Opens all points of the series that fulfil all `matchers`, block by block, however many they
+    /// are: for whoever carries data elsewhere.
+    ///
+    /// # Errors
+    /// Permission (`admin`), deadline, and those of the store.
+    pub async fn export(
+        &self,
+        caller: &Caller,
+        matchers: Vec<Matcher>,
+        range: TimeRange<TimestampMs>,
+    ) -> Result<Exported> {
+        caller.require(Scope::Admin)?;
+        let store = Arc::clone(&self.store);
+        let query =
+            SelectQuery { matchers, range, hints: SelectHints::default(), max_samples: None };
+        let work = async move { store.select(query).await };
+        self.desk.read(caller, "metrics.export", work).await.map(Exported)
     }
 
     /// Returns label names, sorted.

@@ -31,7 +31,7 @@ pub use expression::Expression;
 pub use limits::QueryLimits;
 pub use logs::LogsService;
 pub use make::MakeService;
-pub use metrics::{InstantQuery, MetricsService, RangeQuery, Selection};
+pub use metrics::{Exported, InstantQuery, MetricsService, RangeQuery, Selection};
 pub use red::{Red, RedAnswer, RedStep};
 pub use rules::{
     ActiveAlert, AlertState, GroupStatus, NoRules, RuleFilter, RuleHealth, RuleKind, RulePage,

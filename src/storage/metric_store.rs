@@ -35,6 +35,10 @@ pub struct SelectHints {
     pub range_ms: i64,
     /// The function around the selector, such as `rate`; empty when there is none.
     pub function: String,
+    /// Whether every range of the function starts and ends at a full hour of UTC. Then a store may
+    /// give hours in place of the points of a series, as long as they tell the function's values
+    /// bit by bit; see [`crate::storage::hours`].
+    pub whole_hours: bool,
 }
 
 /// Some series of a selection; a cursor yields blocks until `None`.
@@ -48,6 +52,11 @@ pub trait SeriesCursor: Send {
     /// # Errors
     /// `LimitExceeded` past `max_samples`; `Corrupt` and `Internal` from the engine.
     async fn next_block(&mut self) -> Result<Option<SeriesBlock>>;
+
+    /// Returns what was touched so far, complete after the last block.
+    fn stats(&self) -> SelectStats {
+        SelectStats::default()
+    }
 
     /// Returns what the caller should know besides the samples, complete after the last block.
     fn warnings(&self) -> Vec<String> {

@@ -19,6 +19,7 @@ pub mod log_filter;
 pub mod log_store;
 pub mod memory;
 pub mod metric_store;
+pub mod hours;
 pub mod query;
 pub mod receipt;
 pub mod state_store;

@@ -1,5 +1,7 @@
 //! The port of small, precious state: silences, rule state, outbox, dashboards, tokens.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 
 use crate::base::error::{Error, ErrorKind, Result};
@@ -89,4 +91,14 @@ pub trait StateStore: Send + Sync {
     /// `Internal` from the engine.
     async fn scan(&self, table: &'static str, prefix: &[u8], limit: usize)
     -> Result<Vec<StateRow>>;
+
+    /// Writes a copy of everything as it is now into the new file `to`, which a store of this kind
+    /// can be opened with. Transactions go on meanwhile.
+    ///
+    /// # Errors
+    /// `Unsupported` when the store has no file; `Internal` when the disk refuses.
+    async fn snapshot(&self, to: &Path) -> Result<()> {
+        let _ = to;
+        Err(Error::unsupported("this store keeps nothing on disk that could be copied"))
+    }
 }

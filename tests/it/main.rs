@@ -7,4 +7,5 @@
     reason = "a test fails by panicking and tells what it did not run"
 )]
 
+mod hours;
 mod promql;

@@ -20,6 +20,8 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::engines::kit::backend::Backend;
 use crate::engines::kit::disk::{Disk, DiskFile};
 
+mod copy;
+
 /// Values carry behind them the CRC32C of key and value.
 pub(super) const CRC_BYTES: usize = 4;
 /// A value of this many bytes less than a power of two fills its page.

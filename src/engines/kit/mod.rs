@@ -14,6 +14,7 @@ pub mod container;
 pub mod new_container;
 pub mod partitions;
 pub mod lock;
+pub mod cache;
 #[cfg(test)]
 pub(crate) mod faulty_disk;
 

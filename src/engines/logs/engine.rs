@@ -1,6 +1,6 @@
 //! The engine: opening, writing, flushing, closing, and the port.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -242,6 +242,15 @@ impl Lifecycle for LogEngine {
 
     fn facts(&self) -> StoreFacts {
         partitions::facts(&partitions::directories(&self.dir).unwrap_or_default())
+    }
+
+    async fn snapshot(&self, to: &Path) -> Result<()> {
+        self.check_open()?;
+        let files = Arc::clone(&self.files).lock_owned().await;
+        let files = self.flush_all(files).await?;
+        let to = to.to_owned();
+        let task = tokio::task::spawn_blocking(move || files.link_to(&to));
+        task.await.map_err(|error| Error::internal(format!("copying logs: {error}")))?
     }
 
     fn disk_bytes(&self) -> u64 {

@@ -162,6 +162,28 @@ impl Files {
         self.dir.join(day.to_string())
     }
 
+    /// Gives every file a second name below the new directory `to`: none is ever changed, they are
+    /// only replaced. Nothing is written meanwhile, because whoever writes holds this.
+    ///
+    /// # Errors
+    /// `Internal` from the file system.
+    pub(super) fn link_to(&self, to: &Path) -> Result<()> {
+        std::fs::create_dir_all(to)?;
+        for partition in partitions::directories(&self.dir)? {
+            let day = to.join(partition.day.to_string());
+            std::fs::create_dir_all(&day)?;
+            for entry in std::fs::read_dir(&partition.path)? {
+                let entry = entry?;
+                let is_lock = entry.file_name().to_string_lossy().ends_with(".lock");
+                if !is_lock && entry.file_type()?.is_file() {
+                    link(&entry.path(), &day.join(entry.file_name()))?;
+                }
+            }
+            File::open(&day)?.sync_all()?;
+        }
+        self.mark.write(to)
+    }
+
     /// Drops whole days by the limits, never the newest.
     ///
     /// # Errors
@@ -189,6 +211,15 @@ impl Files {
 pub(super) fn allocated(dir: &Path) -> u64 {
     let found = partitions::directories(dir).unwrap_or_default();
     found.iter().map(|partition| partition.bytes).sum()
+}
+
+/// Links a file, or copies it where the file system cannot link.
+fn link(from: &Path, to: &Path) -> Result<()> {
+    if std::fs::hard_link(from, to).is_err() {
+        std::fs::copy(from, to)?;
+        File::open(to)?.sync_all()?;
+    }
+    Ok(())
 }
 
 fn put_aside(path: &Path) -> Result<()> {

@@ -1,7 +1,8 @@
 //! Hours of a sealed float series in a few numbers, for queries over long ranges.
 //!
 //! ```text
-//! hours: bit mask (bit 0 to 24), form u8 (0 columns, 1 one value all day)
+//! hours: bit mask (bit 0 to 24), mask of those hours whose values are not all whole numbers,
+//!   form u8 (0 columns, 1 one value all day)
 //! count of points, milliseconds from the hour's start to the first and from the last to its end:
 //!   a column of integers each
 //! columns: sum, smallest, greatest, first, last value, what resets took away: a column of floats each
@@ -15,6 +16,7 @@ use crate::base::error::{Error, Result};
 use crate::engines::metrics::codec::bytes::{Reader, put_float, put_varint};
 use crate::engines::metrics::codec::{Effort, floats, integers};
 use crate::model::sample::Sample;
+use crate::model::series::SeriesHour;
 use crate::model::stale::is_stale;
 use crate::model::time::TimestampMs;
 
@@ -42,6 +44,23 @@ pub(super) struct HourAggregate {
     pub(super) max: f64,
     /// The sum of the values right before each reset, in the order of the resets.
     pub(super) taken: f64,
+    /// Whether all values are whole numbers.
+    pub(super) whole: bool,
+}
+
+impl From<HourAggregate> for SeriesHour {
+    fn from(own: HourAggregate) -> Self {
+        SeriesHour {
+            count: own.count,
+            first: own.first,
+            last: own.last,
+            sum: own.sum,
+            min: own.min,
+            max: own.max,
+            resets: own.taken,
+            whole: own.whole,
+        }
+    }
 }
 
 impl HourAggregate {
@@ -64,6 +83,7 @@ pub(super) fn of_points(points: &[Sample], start: TimestampMs) -> Vec<HourAggreg
                     own.taken += own.last.value;
                 }
                 own.count += 1;
+                own.whole &= is_whole(point.value);
                 own.last = *point;
                 own.min =
                     if point.value < own.min || own.min.is_nan() { point.value } else { own.min };
@@ -84,12 +104,18 @@ pub(super) fn of_points(points: &[Sample], start: TimestampMs) -> Vec<HourAggreg
                     min: value,
                     max: value,
                     taken: 0.0,
+                    whole: is_whole(value),
                 });
             }
         }
     }
     settle(hours.last_mut(), compensation);
     hours
+}
+
+/// Returns whether a value is a whole number; neither NaN nor the infinities are.
+fn is_whole(value: f64) -> bool {
+    value.is_finite() && value.fract() == 0.0
 }
 
 fn settle(hour: Option<&mut HourAggregate>, compensation: f64) {
@@ -123,6 +149,8 @@ fn bounds(hour: u8, start: TimestampMs) -> (i64, i64) {
 pub(super) fn put(hours: &[HourAggregate], start: TimestampMs) -> Vec<u8> {
     let mut out = Vec::new();
     put_varint(&mut out, hours.iter().fold(0, |mask, own| mask | 1 << own.hour));
+    let broken = hours.iter().filter(|own| !own.whole);
+    put_varint(&mut out, broken.fold(0, |mask, own| mask | 1 << own.hour));
     let value = hours.first().map_or(0.0, |own| own.first.value);
     let one_value = hours.iter().all(|own| own.is_one_value(value));
     out.push(if one_value { ONE_VALUE } else { COLUMNS });
@@ -159,6 +187,7 @@ pub(super) fn read(entry: &[u8], start: TimestampMs) -> Result<Vec<HourAggregate
     if hours.is_empty() {
         return Err(Error::corrupt("aggregates of no hour"));
     }
+    let broken = bytes.count((1 << 25) - 1)?;
     let form = bytes.byte()?;
     let [counts, firsts, lasts] = [(); 3].map(|()| integers::decode(&mut bytes, hours.len()));
     let (counts, firsts, lasts) = (counts?, firsts?, lasts?);
@@ -193,6 +222,7 @@ pub(super) fn read(entry: &[u8], start: TimestampMs) -> Result<Vec<HourAggregate
             min: mins[place],
             max: maxs[place],
             taken: taken[place],
+            whole: broken >> hour & 1 == 0,
         }
     };
     Ok(hours.into_iter().enumerate().map(hour).collect())

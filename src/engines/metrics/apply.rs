@@ -32,6 +32,8 @@ pub(super) struct Shared {
     pub(super) places: RwLock<Places>,
     pub(super) families: Mutex<Families>,
     pub(super) quarantine: Quarantine,
+    /// Everything up to here is in files, and heads whose records began by here are complete.
+    complete: Lsn,
     /// Days whose files are ahead of the others, because a flush was cut short: until when.
     ahead: Vec<(Day, Lsn)>,
     /// What recovery knows of earlier heads.
@@ -63,6 +65,7 @@ impl Shared {
             out_of_order_window_ms,
             max_series,
             newest: AtomicI64::new(complete.newest),
+            complete: complete.complete,
             ahead: ahead.map(|(day, mark)| (day, mark.flushed)).collect(),
             places: RwLock::new(places),
             families: Mutex::new(families),
@@ -78,12 +81,12 @@ impl Shared {
 
     /// Takes the head out of the way of batches that get their record from now on. Returns whether
     /// there is anything to write.
-    pub(super) fn start_flush(&self) -> bool {
+    pub(super) fn start_flush(&self, life: Lsn) -> bool {
         let mut places = self.places.write();
         if places.active().read().is_empty() && !self.families.lock().changed {
             return false;
         }
-        places.start_flush();
+        places.start_flush(life);
         true
     }
 
@@ -93,8 +96,9 @@ impl Shared {
         self.places.write().settle_flush(Progress { lsn, newest });
     }
 
-    /// Forgets what only recovery needed.
-    pub(super) fn end_recovery(&self) {
+    /// Forgets what only recovery needed; records begin at `life` from now on.
+    pub(super) fn end_recovery(&self, life: Lsn) {
+        self.places.read().active().write().set_life(life);
         *self.lives.lock() = Lives::default();
     }
 
@@ -219,6 +223,10 @@ impl Apply for Shared {
     fn replay(&self, lsn: Lsn, payload: &[u8]) -> Result<()> {
         let places = self.places.read().clone();
         let mut lives = self.lives.lock();
+        if record::life(payload)? <= self.complete {
+            // Its head is in files whole, so nobody was told that this record was written.
+            return Ok(());
+        }
         let replayed = record::read(payload, |header| {
             let numbers = lives.of(header.life);
             let limits = self.limits(header.history);

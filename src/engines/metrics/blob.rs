@@ -55,6 +55,11 @@ impl Blob {
         Ok(Blob { bytes, directory })
     }
 
+    /// Returns the number of bytes.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Returns the entry of a series, if it is here.
     pub(super) fn entry(&self, series: SeriesRef) -> Option<&[u8]> {
         let place = self.directory.binary_search_by_key(&series, |(own, ..)| *own).ok()?;

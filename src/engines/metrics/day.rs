@@ -5,17 +5,22 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::engines::kit::container::{Change, Container};
+use crate::engines::kit::container::{Change, Container, Snapshot};
 use crate::engines::metrics::codec::bytes::Reader;
 use crate::engines::metrics::damage::Damage;
+use crate::engines::metrics::day_series::DaySeries;
 use crate::engines::metrics::index::{Index, SeriesRef};
 use crate::engines::metrics::mark::Mark;
 use crate::engines::metrics::record::read_metadata;
+use crate::engines::metrics::sealed_index::{
+    DICTIONARIES, IndexCache, LABELS, NAMES, POSTINGS, SealedIndex,
+};
 use crate::engines::metrics::series_block;
 use crate::engines::metrics::tombstones::Tombstones;
 use crate::engines::metrics::view::DayView;
 use crate::engines::metrics::window::Window;
 use crate::model::batch::MetricMetadata;
+use crate::model::labels::Labels;
 use crate::model::time::Day;
 
 /// One row, [`MARK_KEY`].
@@ -39,9 +44,23 @@ pub(super) const FAMILIES: &str = "families";
 /// Damaged rows that a flush replaced, by table and key.
 pub(super) const QUARANTINE: &str = "quarantine";
 
-/// All of them.
-pub(super) const TABLES: [&str; 10] =
-    [META, SERIES, CHUNKS, SEALED, TIMES, AGGREGATES, DELETED, EXEMPLARS, FAMILIES, QUARANTINE];
+/// All of them, with those of the sealed index.
+pub(super) const TABLES: [&str; 14] = [
+    META,
+    SERIES,
+    CHUNKS,
+    SEALED,
+    TIMES,
+    AGGREGATES,
+    DELETED,
+    EXEMPLARS,
+    FAMILIES,
+    QUARANTINE,
+    NAMES,
+    DICTIONARIES,
+    POSTINGS,
+    LABELS,
+];
 
 pub(super) const MARK_KEY: &[u8] = b"mark";
 pub(super) const FAMILIES_KEY: &[u8] = b"all";
@@ -53,8 +72,11 @@ pub(super) struct DayFile {
     container: Container,
     mark: Mutex<Mark>,
     tombstones: Mutex<Arc<Tombstones>>,
-    /// Loaded when first needed, and given away again when many days are loaded.
+    /// Series that came after sealing, else all. Loaded when first needed, and given away again when
+    /// many days are loaded.
     index: Mutex<Option<Arc<RwLock<Index>>>>,
+    /// The sealed series of a sealed day, which are never loaded.
+    sealed: Option<SealedIndex>,
 }
 
 /// Returns the key of the blob of a window that starts with a series.
@@ -79,7 +101,7 @@ impl DayFile {
     ///
     /// # Errors
     /// `Corrupt` when the mark or the deletions are damaged, `Unsupported` when a newer version wrote it.
-    pub(super) fn open(container: Container, day: Day) -> Result<Self> {
+    pub(super) fn open(container: Container, day: Day, cache: &IndexCache) -> Result<Self> {
         let snapshot = container.snapshot()?;
         let mark = match snapshot.get(META, MARK_KEY)? {
             Some(row) => Mark::decode(&row)?,
@@ -89,12 +111,14 @@ impl DayFile {
             Some(row) => Tombstones::decode(&row)?,
             None => Tombstones::default(),
         };
+        let sealed = SealedIndex::find(&snapshot, cache)?;
         Ok(DayFile {
             day,
             container,
             mark: Mutex::new(mark),
             tombstones: Mutex::new(Arc::new(tombstones)),
             index: Mutex::new(None),
+            sealed,
         })
     }
 
@@ -128,7 +152,7 @@ impl DayFile {
         &self.container
     }
 
-    /// Returns the series of the day, from memory or from the file.
+    /// Returns the series of the day that are not sealed, from memory or from the file.
     ///
     /// # Errors
     /// `Internal` from the container; damaged blocks are only noted.
@@ -154,6 +178,7 @@ impl DayFile {
 
     fn load_index(&self, damage: &mut Damage) -> Result<Index> {
         let mut index = Index::default();
+        index.lose(self.sealed_series());
         let snapshot = self.container.snapshot()?;
         for (key, block) in snapshot.scan(SERIES, &[], None)? {
             let block =
@@ -212,7 +237,39 @@ impl DayFile {
     pub(super) fn view(self: &Arc<Self>, damage: &mut Damage) -> Result<DayView> {
         let mark = self.mark();
         let snapshot = self.container.snapshot()?;
-        Ok(DayView::new(self.day, snapshot, self.index(damage)?, self.tombstones(), mark))
+        let series = self.series(&snapshot, mark, damage)?;
+        Ok(DayView::new(self.day, snapshot, series, self.tombstones(), mark))
+    }
+
+    fn series(&self, snapshot: &Snapshot, mark: Mark, damage: &mut Damage) -> Result<DaySeries> {
+        let sealed = self.sealed.as_ref().map(|sealed| sealed.view(self.day, snapshot));
+        let index = match self.sealed_series() < mark.series || sealed.is_none() {
+            true => Some(self.index(damage)?),
+            false => None,
+        };
+        Ok(DaySeries::new(sealed, self.sealed_series(), index, self.tombstones()))
+    }
+
+    /// Returns the numbers of series, sorted by labels, among those that are sealed.
+    ///
+    /// # Errors
+    /// `Internal` from the container; damaged rows are only noted.
+    pub(super) fn sealed_numbers(
+        &self,
+        sorted: &[&Labels],
+        damage: &mut Damage,
+    ) -> Result<Vec<Option<SeriesRef>>> {
+        match &self.sealed {
+            Some(sealed) if !sorted.is_empty() => {
+                sealed.view(self.day, &self.container.snapshot()?).numbers(sorted, damage)
+            }
+            _ => Ok(vec![None; sorted.len()]),
+        }
+    }
+
+    /// Returns how many series are found by the sealed index.
+    fn sealed_series(&self) -> SeriesRef {
+        self.sealed.as_ref().and(self.mark().sealed).unwrap_or(0)
     }
 }
 

@@ -68,10 +68,11 @@ pub(super) fn delete_from_day(
     })?;
     file.set_mark(mark);
     file.set_tombstones(tombstones);
-    let index = file.index(damage)?;
-    let index = index.read();
-    let lost = touched.iter().filter(|(_, loss)| loss.of_points);
-    Ok(lost.map(|(series, _)| index.labels(*series).clone()).collect())
+    let lost = touched.iter().filter(|(_, loss)| loss.of_points).map(|(series, _)| *series);
+    let mut labels = Vec::new();
+    let view = file.view(damage)?;
+    view.series().labels(&lost.collect(), damage, |_, own| labels.push(own.clone()))?;
+    Ok(labels)
 }
 
 /// Returns what the matching series that have something inside `range` lose.
@@ -83,12 +84,9 @@ fn touched(
 ) -> Result<BTreeMap<SeriesRef, Loss>> {
     let all = TimeRange::<TimestampMs>::ALL;
     let mut view = file.view(damage)?;
-    let matching = view.index().read().matching_any(match_sets);
+    let matching = view.series().matching_any(match_sets, damage)?;
     let mut touched = BTreeMap::new();
     for series in matching {
-        if view.gone().contains(&series) {
-            continue;
-        }
         let mut points = view.points(series, all, damage)?;
         let mut exemplars = view.exemplars(series, all, damage)?;
         let (of_points, of_exemplars) = (points.len(), exemplars.len());

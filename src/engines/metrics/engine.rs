@@ -21,7 +21,7 @@ use crate::engines::metrics::flush::{DayPlan, Progress, plan, write_day};
 use crate::engines::metrics::head::Head;
 use crate::engines::metrics::places::Places;
 use crate::engines::metrics::questions;
-use crate::engines::metrics::select::Collector;
+use crate::engines::metrics::select;
 use crate::engines::metrics::upkeep::Pace;
 use crate::model::batch::{MetricBatch, MetricMetadata};
 use crate::model::cut::Cut;
@@ -89,7 +89,7 @@ impl Engine {
         let shared = Arc::new(Shared::new(window, max_series, places, families, quarantine));
         let log = context.log;
         let (records, last) = writer::recover(&log, Signal::Metrics, complete, &*shared)?;
-        shared.end_recovery();
+        shared.end_recovery(log.next());
         log.checkpoint(Signal::Metrics, complete);
         let samples = shared.places.read().active().read().samples();
         tracing::info!(records, samples, after = complete.0, "metrics recovered");
@@ -141,7 +141,7 @@ impl Engine {
         let started = Arc::new(AtomicBool::new(false));
         let divided = Arc::clone(&started);
         let settled = self.writer.divide(
-            || started.store(self.shared.start_flush(), Ordering::Release),
+            || started.store(self.shared.start_flush(self.log.next()), Ordering::Release),
             move |lsn| {
                 if divided.load(Ordering::Acquire) {
                     shared.settle_flush(lsn);
@@ -243,18 +243,8 @@ impl MetricStore for Engine {
 
     async fn select(&self, query: SelectQuery) -> Result<Box<dyn SeriesCursor>> {
         let places = self.places()?;
-        let mut damage = self.shared.quarantine.notes();
-        let mut collector = Collector::new(&query.matchers, query.range);
-        if !query.range.is_empty() {
-            // Memory is copied before files are opened: what a flush moves meanwhile is in both.
-            for head in places.heads() {
-                collector.add_head(&head.read());
-            }
-            for day in places.days(query.range) {
-                collector.add_day(day.view(&mut damage)?);
-            }
-        }
-        Ok(Box::new(collector.finish(query.max_samples, damage)))
+        let damage = self.shared.quarantine.notes();
+        Ok(Box::new(select::open(&places, &query, damage).await?))
     }
 
     async fn label_names(&self, query: LabelQuery) -> Result<Cut<String>> {

@@ -11,6 +11,7 @@ use crate::engines::kit::partitions::{self, Partition};
 use crate::engines::metrics::apply::Shared;
 use crate::engines::metrics::damage::Quarantine;
 use crate::engines::metrics::day::DayFile;
+use crate::engines::metrics::sealed_index::IndexCache;
 use crate::model::time::Day;
 use crate::storage::lifecycle::{Dropped, RetentionLimits};
 
@@ -35,6 +36,8 @@ const OLD_CACHE_BYTES: usize = 1 << 20;
 pub(super) struct Files {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
+    /// What all sealed days keep in memory.
+    cache: IndexCache,
 }
 
 impl Files {
@@ -55,19 +58,20 @@ impl Files {
         }
         let found = partitions::files(disk.as_ref(), dir, SUFFIX)?;
         let mut days = Vec::with_capacity(found.len());
+        let files = Files { disk, dir: dir.to_owned(), cache: IndexCache::new() };
         for (place, partition) in found.iter().enumerate() {
             let newest = place + 1 == found.len();
             let cache = if newest { LIVE_CACHE_BYTES } else { OLD_CACHE_BYTES };
-            match open_day(&disk, &partition.path, partition.day, cache) {
+            match files.open_day(&partition.path, partition.day, cache) {
                 Ok(day) => days.push(day),
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
-                    put_aside(disk.as_ref(), &partition.path)?;
+                    put_aside(files.disk.as_ref(), &partition.path)?;
                     quarantine.meet_file(partition.day, &error);
                 }
                 Err(error) => return Err(error),
             }
         }
-        Ok((Files { disk, dir: dir.to_owned() }, days))
+        Ok((files, days))
     }
 
     /// Returns the file of a day, making it when it is missing.
@@ -78,7 +82,7 @@ impl Files {
         if let Some(file) = shared.places.read().day(day) {
             return Ok(Arc::clone(file));
         }
-        let file = Arc::new(open_day(&self.disk, &self.path(day), day, LIVE_CACHE_BYTES)?);
+        let file = Arc::new(self.open_day(&self.path(day), day, LIVE_CACHE_BYTES)?);
         shared.places.write().add_day(Arc::clone(&file));
         Ok(file)
     }
@@ -114,7 +118,7 @@ impl Files {
         self.disk.sync_dir(&self.dir.join(NEW))?;
         self.disk.rename(&new, &path)?;
         let synced = self.disk.sync_dir(&self.dir);
-        match open_day(&self.disk, &path, day, OLD_CACHE_BYTES) {
+        match self.open_day(&path, day, OLD_CACHE_BYTES) {
             Ok(file) => shared.places.write().add_day(Arc::new(file)),
             Err(error) => {
                 // Nothing may write to the old file, which has no name any more.
@@ -198,11 +202,11 @@ impl Files {
     fn path(&self, day: Day) -> PathBuf {
         self.dir.join(format!("{day}{SUFFIX}"))
     }
-}
 
-fn open_day(disk: &Arc<dyn Disk>, path: &Path, day: Day, cache_bytes: usize) -> Result<DayFile> {
-    let container = Container::open(disk, path, cache_bytes)?;
-    DayFile::open(container, day).map_err(|error| error.context(path.display()))
+    fn open_day(&self, path: &Path, day: Day, cache_bytes: usize) -> Result<DayFile> {
+        let container = Container::open(&self.disk, path, cache_bytes)?;
+        DayFile::open(container, day, &self.cache).map_err(|error| error.context(path.display()))
+    }
 }
 
 fn put_aside(disk: &dyn Disk, path: &Path) -> Result<()> {

@@ -113,13 +113,6 @@ impl FloatRun {
         Ok(found)
     }
 
-    /// Returns a copy that holds at least the points from `start` to `end` and shares nothing.
-    pub(super) fn copy(&self, start: i64, end: i64) -> Self {
-        let overlaps = |chunk: &&Frozen| chunk.last >= start && chunk.first <= end;
-        let frozen = self.frozen.iter().filter(overlaps).cloned().collect();
-        FloatRun { frozen, tail: self.tail.clone() }
-    }
-
     /// Adds the windows in which there is a point.
     pub(super) fn windows(&self, found: &mut BTreeSet<Window>) -> Result<()> {
         for frozen in &self.frozen {
@@ -160,8 +153,6 @@ mod tests {
         assert_eq!(run.within(100, 109).unwrap().len(), 10);
         assert_eq!(run.bounds(), Some((0, 1_499)));
         assert!(run.holds(3).unwrap() && !run.holds(1_500).unwrap());
-        let copy = run.copy(200, 400);
-        assert_eq!(copy.within(200, 400).unwrap(), run.within(200, 400).unwrap());
     }
 
     #[test]

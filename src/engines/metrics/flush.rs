@@ -92,7 +92,7 @@ pub(super) fn write_day(
     damage: &mut Damage,
 ) -> Result<()> {
     let index = file.index(damage)?;
-    let local = local_refs(head, plan, &mut index.write())?;
+    let local = local_refs(head, plan, file, &mut index.write(), damage)?;
     let mut mark = Mark { flushed: progress.lsn, ..file.mark() };
     if last.is_some() {
         mark.complete = progress.lsn;
@@ -148,22 +148,22 @@ pub(super) fn write_day(
 fn local_refs(
     head: &Head,
     plan: &DayPlan,
+    file: &DayFile,
     index: &mut Index,
+    damage: &mut Damage,
 ) -> Result<BTreeMap<SeriesRef, SeriesRef>> {
-    let mut local = BTreeMap::new();
-    let mut new = Vec::new();
     let named: BTreeSet<_> =
         plan.points.values().chain(plan.exemplars.values()).flatten().collect();
-    for series in named {
-        match index.get(head.index().labels(*series)) {
-            Some(known) => drop(local.insert(*series, known)),
-            None => new.push((head.index().labels(*series), *series)),
-        }
-    }
-    new.sort();
-    for (labels, series) in new {
+    let mut named: Vec<_> =
+        named.into_iter().map(|series| (head.index().labels(*series), *series)).collect();
+    named.sort();
+    let labels: Vec<_> = named.iter().map(|(labels, _)| *labels).collect();
+    let sealed = file.sealed_numbers(&labels, damage)?;
+    let mut local = BTreeMap::new();
+    for ((labels, series), sealed) in named.into_iter().zip(sealed) {
+        let known = sealed.or_else(|| index.get(labels)).or_else(|| index.add(labels));
         let full = || Error::internal("a day file has no numbers left for new series");
-        local.insert(series, index.add(labels).ok_or_else(full)?);
+        local.insert(series, known.ok_or_else(full)?);
     }
     Ok(local)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::base::error::Result;
+use crate::engines::kit::log::Lsn;
 use crate::engines::metrics::float_run::FloatRun;
 use crate::engines::metrics::index::{Index, SeriesRef};
 use crate::engines::metrics::merge::Points;
@@ -24,8 +25,9 @@ pub(super) const MAX_EXEMPLARS: usize = 64;
 ///
 /// Records of the log name series by their number here, and say their labels once: in the record
 /// that comes first. So numbers mean something only together with the head's [`Head::life`].
+#[derive(Default)]
 pub(super) struct Head {
-    life: u64,
+    life: Lsn,
     index: Index,
     series: Vec<HeadSeries>,
     /// Whether a record of the log says the series' labels.
@@ -33,20 +35,6 @@ pub(super) struct Head {
     samples: u64,
     oldest: Option<TimestampMs>,
     newest: Option<TimestampMs>,
-}
-
-impl Default for Head {
-    fn default() -> Self {
-        Head {
-            life: rand::random(),
-            index: Index::default(),
-            series: Vec::new(),
-            logged: Vec::new(),
-            samples: 0,
-            oldest: None,
-            newest: None,
-        }
-    }
 }
 
 /// What a head takes.
@@ -99,9 +87,15 @@ impl Head {
         self.series.is_empty()
     }
 
-    /// Returns the random number of this head's life, by which records of the log name it.
-    pub(super) fn life(&self) -> u64 {
+    /// Returns from which record of the log on this head's numbers are used. Records name the head
+    /// by it.
+    pub(super) fn life(&self) -> Lsn {
         self.life
+    }
+
+    /// Says that this head's numbers are used from the record `life` on.
+    pub(super) fn set_life(&mut self, life: Lsn) {
+        self.life = life;
     }
 
     /// Returns the number of a series, adding it when it is new; `None` when there are `most`
@@ -321,19 +315,6 @@ impl HeadSeries {
             }),
             None => Ok(Points { floats, ..Points::default() }),
         }
-    }
-
-    /// Returns a copy that holds at least the points inside `range`, and no exemplars.
-    pub(super) fn copy(&self, range: TimeRange<TimestampMs>) -> Self {
-        let (start, end) = (range.start.0, range.end.0);
-        let more = self.more.as_ref().map(|more| {
-            Box::new(More {
-                histograms: more.histograms.copy(start, end),
-                starts: more.starts.copy(start, end),
-                exemplars: Vec::new(),
-            })
-        });
-        HeadSeries { floats: self.floats.copy(start, end), more }
     }
 
     /// Returns whether any point may lie inside `range`.

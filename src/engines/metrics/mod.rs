@@ -6,9 +6,9 @@
 //! # The way of a point
 //! `append` → log (durable) → applier → `head` → `flush` → `metrics/YYYY-MM-DD.redb`.
 //!
-//! * The **head** holds what came since the last flush: an inverted index, and of each series the
-//!   newest 16 to 80 points as they came, older ones in chunks of 64 (`run`). At 15 s a series
-//!   costs about 1.5 KB after two hours: up to 1.3 KB of raw points, 1 to 100 B a chunk.
+//! * The **head** holds what came since the last flush: an inverted index, and of each series up to
+//!   128 newest floats in a few bytes each (`tail`), older ones in chunks of the codec. Records of the
+//!   log name series by their number in the head, and say their labels once (`record`).
 //! * A **flush** takes the whole head out of the way, so that appends go on into a new one, and joins
 //!   it into the files. A day's file is written in one transaction, and a late point goes where it
 //!   belongs: blobs that it touches are rewritten (`window`), so there is one place a window to
@@ -34,6 +34,7 @@
 //! exemplars   window u8, series u32              packed blob of exemplars
 //! families    "all"                              all that is known of metric families
 //! quarantine  table name, key                    damaged bytes that a flush replaced, if readable
+//! names, dictionaries, postings, labels          series of a sealed day            (`sealed_index`)
 //! ```
 //! Series are numbered per file, new ones of one flush in the order of their labels, and all of them
 //! again when a day is sealed. A blob is just under 32 KiB, or 64 KiB in the sealed tables, a page of
@@ -57,7 +58,10 @@ mod record;
 mod replay;
 mod places;
 mod head;
+mod postings;
+mod matching;
 mod index;
+mod sealed_index;
 mod float_run;
 mod tail;
 mod run;
@@ -76,6 +80,7 @@ mod aggregates;
 mod tombstones;
 mod files;
 mod day;
+mod day_series;
 mod view;
 mod merge;
 mod select;

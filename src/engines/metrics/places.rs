@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use crate::engines::kit::log::Lsn;
 use crate::engines::metrics::day::DayFile;
 use crate::engines::metrics::flush::Progress;
 use crate::engines::metrics::head::Head;
@@ -93,10 +94,11 @@ impl Places {
         self.days.remove(&day);
     }
 
-    /// Takes the head out of the way of new batches.
-    pub(super) fn start_flush(&mut self) {
+    /// Takes the head out of the way of new batches, whose records begin at `life`.
+    pub(super) fn start_flush(&mut self, life: Lsn) {
         debug_assert!(self.flushing.is_none());
         let head = std::mem::take(&mut self.active);
+        self.active.write().set_life(life);
         self.flushing = Some(Flushing { head, progress: None });
     }
 

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use roaring::RoaringBitmap;
+
 use crate::base::error::Result;
 use crate::engines::metrics::damage::Damage;
+use crate::engines::metrics::day_series::{DaySeries, add_names, add_values};
 use crate::engines::metrics::head::add_exemplar;
-use crate::engines::metrics::index::{Index, SeriesRef};
+use crate::engines::metrics::index::Index;
 use crate::engines::metrics::places::Places;
 use crate::model::cut::Cut;
 use crate::model::exemplar::Exemplar;
@@ -18,16 +21,13 @@ use crate::model::time::{TimeRange, TimestampMs};
 pub(super) fn label_names(
     places: &Places,
     query: &LabelQuery,
-    damage: Damage,
+    mut damage: Damage,
 ) -> Result<Cut<String>> {
     let mut names = BTreeSet::new();
-    let damage = visit(places, query, damage, |index, asked| match asked {
-        None => index.names().for_each(|name| insert(&mut names, name)),
-        Some(asked) => {
-            let labels = asked.iter().map(|series| index.labels(*series));
-            labels.flat_map(Labels::iter).for_each(|(name, _)| insert(&mut names, name));
-        }
+    each_day(places, query, &mut damage, |series, asked, damage| {
+        series.names(asked, damage, &mut names)
     })?;
+    each_head(places, query, |index, asked| add_names(index, Some(asked), &mut names));
     Ok(cut(names, query.limit, &damage))
 }
 
@@ -36,35 +36,43 @@ pub(super) fn label_values(
     places: &Places,
     name: &str,
     query: &LabelQuery,
-    damage: Damage,
+    mut damage: Damage,
 ) -> Result<Cut<String>> {
     let mut values = BTreeSet::new();
-    let damage = visit(places, query, damage, |index, asked| match asked {
-        None => index.values(name).for_each(|value| insert(&mut values, value)),
-        Some(asked) => {
-            let labels = asked.iter().map(|series| index.labels(*series));
-            labels
-                .filter_map(|labels| labels.get(name))
-                .for_each(|value| insert(&mut values, value));
-        }
+    each_day(places, query, &mut damage, |series, asked, damage| {
+        series.values(name, asked, damage, &mut values)
     })?;
+    each_head(places, query, |index, asked| add_values(index, name, Some(asked), &mut values));
     Ok(cut(values, query.limit, &damage))
 }
 
 /// Returns the labels of the asked series.
-pub(super) fn series(places: &Places, query: &LabelQuery, damage: Damage) -> Result<Cut<Labels>> {
+pub(super) fn series(
+    places: &Places,
+    query: &LabelQuery,
+    mut damage: Damage,
+) -> Result<Cut<Labels>> {
     let mut found = BTreeSet::new();
-    let damage = visit(places, query, damage, |index, asked| {
-        let everything = || index.matching_any(&[]);
-        let asked = asked.map_or_else(everything, <[SeriesRef]>::to_vec);
-        found.extend(asked.into_iter().map(|series| index.labels(series).clone()));
+    each_day(places, query, &mut damage, |series, asked, damage| {
+        let all;
+        let asked = match asked {
+            Some(asked) => asked,
+            None => {
+                all = series.matching_any(&[], damage)?;
+                &all
+            }
+        };
+        series.labels(asked, damage, |_, labels| insert(&mut found, labels))
     })?;
+    each_head(places, query, |index, asked| {
+        asked.iter().for_each(|series| insert(&mut found, index.labels(series)));
+    });
     Ok(cut(found, query.limit, &damage))
 }
 
-fn insert(texts: &mut BTreeSet<String>, text: &str) {
-    if !texts.contains(text) {
-        texts.insert(text.to_owned());
+fn insert(found: &mut BTreeSet<Labels>, labels: &Labels) {
+    if !found.contains(labels) {
+        found.insert(labels.clone());
     }
 }
 
@@ -74,36 +82,39 @@ fn cut<T>(items: BTreeSet<T>, limit: Option<usize>, damage: &Damage) -> Cut<T> {
     cut
 }
 
-/// Shows every place with the asked series in it, `None` meaning all of them. Files know times by
-/// the day, memory by the series.
-fn visit(
+/// Shows every day with the asked series of it, `None` meaning all of them: files know times by
+/// the day.
+fn each_day(
     places: &Places,
     query: &LabelQuery,
-    mut damage: Damage,
-    mut see: impl FnMut(&Index, Option<&[SeriesRef]>),
-) -> Result<Damage> {
+    damage: &mut Damage,
+    mut see: impl FnMut(&DaySeries, Option<&RoaringBitmap>, &mut Damage) -> Result<()>,
+) -> Result<()> {
     if query.range.is_empty() {
-        return Ok(damage);
+        return Ok(());
     }
     for day in places.days(query.range) {
-        let index = day.index(&mut damage)?;
-        let index = index.read();
-        let deleted = day.tombstones();
-        let gone = deleted.gone();
-        let some = !query.match_sets.is_empty() || !gone.is_empty();
-        let mut asked = some.then(|| index.matching_any(&query.match_sets));
-        if let Some(asked) = asked.as_mut().filter(|_| !gone.is_empty()) {
-            asked.retain(|series| !gone.contains(series));
-        }
-        see(&index, asked.as_deref());
+        let view = day.view(damage)?;
+        let asked = match query.match_sets.is_empty() {
+            true => None,
+            false => Some(view.series().matching_any(&query.match_sets, damage)?),
+        };
+        see(view.series(), asked.as_ref(), damage)?;
+    }
+    Ok(())
+}
+
+/// Shows every head with the asked series of it: memory knows times by the series.
+fn each_head(places: &Places, query: &LabelQuery, mut see: impl FnMut(&Index, &RoaringBitmap)) {
+    if query.range.is_empty() {
+        return;
     }
     for head in places.heads() {
         let head = head.read();
-        let mut asked = head.index().matching_any(&query.match_sets);
-        asked.retain(|series| head.points(*series).overlaps(query.range));
-        see(head.index(), Some(&asked));
+        let asked = head.index().matching_any(&query.match_sets).into_iter();
+        let asked = asked.filter(|series| head.points(*series).overlaps(query.range));
+        see(head.index(), &asked.collect());
     }
-    Ok(damage)
 }
 
 /// Returns exemplars of the matching series, sorted by labels.
@@ -129,10 +140,22 @@ pub(super) fn exemplars(
     }
     for day in places.days_around(range) {
         let view = day.view(&mut damage)?;
-        let index = view.index().read();
-        for series in index.matching_any(match_sets) {
-            add(index.labels(series), &view.exemplars(series, range, &mut damage)?);
+        let asked = view.series().matching_any(match_sets, &mut damage)?;
+        let mut own = Vec::new();
+        for series in &asked {
+            let exemplars = view.exemplars(series, range, &mut damage)?;
+            if !exemplars.is_empty() {
+                own.push((series, exemplars));
+            }
         }
+        let with: RoaringBitmap = own.iter().map(|(series, _)| *series).collect();
+        let mut own = own.into_iter().peekable();
+        view.series().labels(&with, &mut damage, |series, labels| {
+            while own.next_if(|(other, _)| *other < series).is_some() {}
+            if let Some((_, exemplars)) = own.next_if(|(other, _)| *other == series) {
+                add(labels, &exemplars);
+            }
+        })?;
     }
     Ok(found.into_iter().map(|(labels, exemplars)| SeriesExemplars { labels, exemplars }).collect())
 }

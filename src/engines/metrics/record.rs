@@ -1,7 +1,7 @@
 //! A batch as a record of the log.
 //!
 //! ```text
-//! version u8 = 3, flags u8 (1: history), life of the head u64, base time (signed), series count
+//! version u8 = 3, flags u8 (1: history), life of the head (LSN), base time (signed), series count
 //! each: number in the head (less one more than the number before, zigzag-coded, times two, plus
 //!       one when labels follow), labels (canonical bytes behind their length)
 //!   shape u8 = 0: one float at the base time (8 bytes)
@@ -12,13 +12,13 @@
 //!     exemplars (count; each: time (signed), value (8 bytes), labels)
 //! family count; each: name, type word, help, unit (texts behind their lengths)
 //! ```
-//! Numbers are LEB128, signed ones zigzag-coded, the life is little-endian. The log checks the
-//! bytes. A series' labels stand in the first record that names it since the last flush; every
+//! Numbers are LEB128, signed ones zigzag-coded. The log checks the bytes. A series' labels stand in the first record that names it since the last flush; every
 //! record after that names it by number, which makes a point of one series about four bytes.
 
 use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
+use crate::engines::kit::log::Lsn;
 use crate::engines::metrics::codec::bytes::{
     Reader, put_bytes, put_float, put_signed, put_varint, unzigzag, zigzag,
 };
@@ -43,7 +43,7 @@ const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     /// The head whose numbers the record uses.
-    pub(super) life: u64,
+    pub(super) life: Lsn,
     /// Whether points of any age were taken.
     pub(super) history: bool,
 }
@@ -72,7 +72,7 @@ pub(super) fn encode(batch: &MetricBatch, header: Header, named: &[Option<Named>
     let mut out = Vec::with_capacity(64 + batch.series.len() * 8);
     out.push(VERSION);
     out.push(if header.history { HISTORY } else { 0 });
-    out.extend_from_slice(&header.life.to_le_bytes());
+    put_varint(&mut out, header.life.0);
     let first = batch.series.iter().find_map(|write| write.samples.first());
     let base = first.map_or(0, |sample| sample.timestamp.0);
     put_signed(&mut out, base);
@@ -102,14 +102,8 @@ pub(super) fn read<V: Visit>(
     record: &[u8],
     start: impl FnOnce(Header) -> V,
 ) -> Result<(V, Vec<MetricMetadata>)> {
-    let mut bytes = Reader::new(record);
-    let version = bytes.byte()?;
-    if version != VERSION {
-        return Err(Error::unsupported(format!("metric record of version {version}")));
-    }
-    let history = bytes.byte()? & HISTORY != 0;
-    let life = bytes.fixed()?;
-    let mut visit = start(Header { life, history });
+    let (header, mut bytes) = open(record)?;
+    let mut visit = start(header);
     let base = bytes.signed()?;
     let mut next = 0_i64;
     for _ in 0..bytes.count(record.len())? {
@@ -128,6 +122,26 @@ pub(super) fn read<V: Visit>(
         return Err(Error::corrupt("a metric record has bytes behind its end"));
     }
     Ok((visit, metadata))
+}
+
+/// Returns the life of the head whose numbers a record uses.
+///
+/// # Errors
+/// Those of [`read`].
+pub(super) fn life(record: &[u8]) -> Result<Lsn> {
+    open(record).map(|(header, _)| header.life)
+}
+
+/// Reads what a record says of itself; the rest follows.
+fn open(record: &[u8]) -> Result<(Header, Reader<'_>)> {
+    let mut bytes = Reader::new(record);
+    let version = bytes.byte()?;
+    if version != VERSION {
+        return Err(Error::unsupported(format!("metric record of version {version}")));
+    }
+    let history = bytes.byte()? & HISTORY != 0;
+    let life = Lsn(bytes.varint()?);
+    Ok((Header { life, history }, bytes))
 }
 
 fn put_series(series: &SeriesWrite, base: i64, out: &mut Vec<u8>) {
@@ -344,7 +358,7 @@ mod tests {
     #[test]
     fn a_batch_comes_back_whole_but_for_labels_that_were_said_before() {
         let batch = full_batch();
-        let header = Header { life: u64::MAX - 1, history: true };
+        let header = Header { life: Lsn(u64::MAX - 1), history: true };
         let names =
             [named(9, true), named(2, true), named(SeriesRef::MAX, false), None, named(0, false)];
         let record = encode(&batch, header, &names);
@@ -371,7 +385,7 @@ mod tests {
             (0..500).map(|i| SeriesWrite::sample(Labels::empty(), Sample::new(1, f64::from(i))));
         let batch = MetricBatch { series: series.collect(), metadata: Vec::new() };
         let names: Vec<_> = (100..600).map(|number| named(number, false)).collect();
-        let record = encode(&batch, Header { life: 1, history: false }, &names);
+        let record = encode(&batch, Header { life: Lsn(1), history: false }, &names);
         assert!(record.len() <= 500 * 4 + 20, "{} bytes", record.len());
     }
 

@@ -23,7 +23,7 @@ const MAX_GAP: usize = 1 << 20;
 
 /// The numbers that series had in the heads of an earlier process, and have now.
 #[derive(Default)]
-pub(super) struct Lives(HashMap<u64, Numbers>);
+pub(super) struct Lives(HashMap<Lsn, Numbers>);
 
 /// The number of a series in the head now, by its number in an earlier one.
 #[derive(Default)]
@@ -31,7 +31,7 @@ pub(super) struct Numbers(Vec<Option<SeriesRef>>);
 
 impl Lives {
     /// Returns the numbers of one head.
-    pub(super) fn of(&mut self, life: u64) -> &mut Numbers {
+    pub(super) fn of(&mut self, life: Lsn) -> &mut Numbers {
         self.0.entry(life).or_default()
     }
 }

@@ -98,18 +98,6 @@ impl<P: Point> Run<P> {
         Ok(found)
     }
 
-    /// Returns a copy that holds at least the points from `start` to `end` and shares nothing.
-    pub(super) fn copy(&self, start: i64, end: i64) -> Self {
-        let overlaps = |chunk: &&Frozen| chunk.last >= start && chunk.first <= end;
-        let from = self.tail.partition_point(|point| point.at() < start);
-        let to = self.tail.partition_point(|point| point.at() <= end);
-        Run {
-            newest: self.newest,
-            frozen: self.frozen.iter().filter(overlaps).cloned().collect(),
-            tail: self.tail.get(from..to).unwrap_or_default().to_vec(),
-        }
-    }
-
     /// Adds the windows in which there is a point.
     ///
     /// # Errors

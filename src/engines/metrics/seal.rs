@@ -14,7 +14,7 @@ use crate::engines::metrics::blob::{Limit, Packer};
 use crate::engines::metrics::damage::{Damage, Quarantine};
 use crate::engines::metrics::day::{
     AGGREGATES, DayFile, EXEMPLARS, FAMILIES, FAMILIES_KEY, MARK_KEY, META, QUARANTINE, SEALED,
-    SERIES, TIMES, blob_key, sealed_key,
+    TIMES, blob_key, sealed_key,
 };
 use crate::engines::metrics::files::Files;
 use crate::engines::metrics::index::SeriesRef;
@@ -22,7 +22,7 @@ use crate::engines::metrics::mark::Mark;
 use crate::engines::metrics::merge::Points;
 use crate::engines::metrics::record::put_exemplars;
 use crate::engines::metrics::sealed::put_points;
-use crate::engines::metrics::series_block;
+use crate::engines::metrics::sealed_index;
 use crate::engines::metrics::times::Streams;
 use crate::engines::metrics::tombstones::Tombstones;
 use crate::engines::metrics::view::DayView;
@@ -49,8 +49,8 @@ pub(super) struct Sealing {
     view: DayView,
     damage: Damage,
     new: NewContainer,
-    /// Numbers in the old file by labels.
-    order: std::vec::IntoIter<SeriesRef>,
+    /// Series of the old file by labels, with their numbers there.
+    order: std::vec::IntoIter<(Labels, SeriesRef)>,
     labels: Vec<Labels>,
     bounds: Mark,
     streams: Streams,
@@ -69,7 +69,7 @@ impl Sealing {
         let (mark, tombstones) = (old.mark(), old.tombstones());
         let mut damage = quarantine.notes();
         let view = old.view(&mut damage)?;
-        let order = by_labels(&view);
+        let order = by_labels(&view, &mut damage)?;
         let new = files.create(&files.new_path(old.day()), CACHE_BYTES)?;
         Ok(Sealing {
             old,
@@ -93,7 +93,7 @@ impl Sealing {
     pub(super) fn step(&mut self, count: usize) -> Result<bool> {
         let all = TimeRange::<TimestampMs>::ALL;
         for _ in 0..count {
-            let Some(series) = self.order.next() else { break };
+            let Some((labels, series)) = self.order.next() else { break };
             let mut points = self.view.points(series, all, &mut self.damage)?;
             points.settle();
             let exemplars = self.view.exemplars(series, all, &mut self.damage)?;
@@ -101,7 +101,7 @@ impl Sealing {
                 continue;
             }
             let number = self.labels.len() as SeriesRef;
-            self.labels.push(self.view.index().read().labels(series).clone());
+            self.labels.push(labels);
             self.add_points(number, &points)?;
             self.add_exemplars(number, exemplars);
         }
@@ -121,7 +121,7 @@ impl Sealing {
             Ok(number)
         });
         self.whole.push(series, entry?);
-        if points.histograms.is_empty() {
+        if points.histograms.is_empty() && points.starts.is_empty() {
             let start = self.old.day().range_ms().start;
             let hours = aggregates::of_points(&points.floats, start);
             if !hours.is_empty() {
@@ -165,17 +165,13 @@ impl Sealing {
             let key = |(first, blob)| (blob_key(window, first), blob);
             change.load(EXEMPLARS, packer.finish().into_iter().map(key))?;
         }
-        let mut first = 0;
-        for block in self.labels.chunks(series_block::MAX_BLOCK_SERIES) {
-            change.put(SERIES, &sealed_key(first), &series_block::encode(block)?)?;
-            first += block.len() as SeriesRef;
-        }
+        sealed_index::write::write(&mut change, &self.labels)?;
         let before = self.view.snapshot();
         if let Some(families) = before.get(FAMILIES, FAMILIES_KEY)? {
             change.put(FAMILIES, FAMILIES_KEY, &families)?;
         }
         before.visit(QUARANTINE, |key, bytes| change.put(QUARANTINE, key, &bytes?))?;
-        let (series, bounds) = (first, self.bounds.bounds);
+        let (series, bounds) = (self.labels.len() as SeriesRef, self.bounds.bounds);
         let mark = Mark { bounds, series, sealed: Some(series), changed: false, ..self.mark };
         change.put(META, MARK_KEY, &mark.encode())?;
         self.new.finish()
@@ -183,12 +179,12 @@ impl Sealing {
 }
 
 /// Returns the series that have something left by their labels.
-fn by_labels(view: &DayView) -> Vec<SeriesRef> {
-    let index = view.index().read();
-    let mut order = index.matching_any(&[]);
-    order.retain(|series| !view.gone().contains(series));
-    order.sort_by(|one, other| index.labels(*one).cmp(index.labels(*other)));
-    order
+fn by_labels(view: &DayView, damage: &mut Damage) -> Result<Vec<(Labels, SeriesRef)>> {
+    let all = view.series().matching_any(&[], damage)?;
+    let mut order = Vec::with_capacity(all.len() as usize);
+    view.series().labels(&all, damage, |series, labels| order.push((labels.clone(), series)))?;
+    order.sort();
+    Ok(order)
 }
 
 fn write_blobs(

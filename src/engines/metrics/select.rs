@@ -1,20 +1,29 @@
 //! The cursor: day files and memory joined, series by series.
+//!
+//! Opening finds the series of every place and reads no point. A block reads the points of its own
+//! series: of memory straight from the head, which is held for no longer than one series takes; of
+//! files in the order in which their packed blobs hold the series, so that each blob is read once.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use parking_lot::RwLock;
 
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::engines::metrics::aggregates;
 use crate::engines::metrics::damage::Damage;
-use crate::engines::metrics::head::{Head, HeadSeries};
+use crate::engines::metrics::head::Head;
 use crate::engines::metrics::index::SeriesRef;
+use crate::engines::metrics::index::table::Table;
 use crate::engines::metrics::merge::Points;
+use crate::engines::metrics::places::Places;
 use crate::engines::metrics::view::DayView;
 use crate::model::labels::Labels;
-use crate::model::matcher::Matcher;
-use crate::model::series::SeriesData;
-use crate::model::time::{TimeRange, TimestampMs};
-use crate::storage::metric_store::{SeriesBlock, SeriesCursor};
+use crate::model::sample::Sample;
+use crate::model::series::{SelectStats, SeriesData, SeriesHour};
+use crate::model::time::{Day, TimeRange, TimestampMs};
+use crate::storage::hours;
+use crate::storage::metric_store::{SelectQuery, SeriesBlock, SeriesCursor};
 
 /// A block holds at most this many series …
 const BLOCK_SERIES: usize = 64;
@@ -22,126 +31,212 @@ const BLOCK_SERIES: usize = 64;
 /// … and is closed once it holds this many points.
 const BLOCK_POINTS: usize = 65_536;
 
-/// Selected series of the store as it was when the selection was opened.
+/// After this many points others get their turn, also within a block.
+const TURN_POINTS: usize = 262_144;
+
+/// Selected series of the store. Points that come while the selection is read may be seen.
 pub(super) struct Selection {
     range: TimeRange<TimestampMs>,
     /// In the order in which they win a timestamp: files by day, then memory, older first.
     days: Vec<DayView>,
-    memory: Vec<HeadSeries>,
+    heads: Vec<Arc<RwLock<Head>>>,
     series: std::vec::IntoIter<Selected>,
-    samples_left: u64,
+    max_samples: u64,
+    /// The function that hours may be given for in place of points.
+    hourly: Option<String>,
+    stats: SelectStats,
     damage: Damage,
 }
 
 /// Where one series is.
+#[derive(Clone)]
 struct Selected {
     labels: Labels,
     /// Place in `days`, and the number there.
     in_days: Vec<(u32, SeriesRef)>,
-    /// Places in `memory`.
-    in_memory: Vec<u32>,
+    /// Place in `heads`, and the number there.
+    in_heads: Vec<(u32, SeriesRef)>,
 }
 
-/// Finds the series of a selection, place by place in the order in which they win.
-pub(super) struct Collector<'a> {
-    matchers: &'a [Matcher],
-    range: TimeRange<TimestampMs>,
-    days: Vec<DayView>,
-    memory: Vec<HeadSeries>,
-    found: Vec<Selected>,
-    by_labels: HashMap<Labels, usize>,
+/// Opens a selection; `damage` notes what cannot be read.
+///
+/// # Errors
+/// `Internal` from the container.
+pub(super) async fn open(
+    places: &Places,
+    query: &SelectQuery,
+    mut damage: Damage,
+) -> Result<Selection> {
+    let mut found = Found::default();
+    let (mut days, mut heads) = (Vec::new(), Vec::new());
+    if !query.range.is_empty() {
+        // Heads are kept before files are opened: what a flush moves meanwhile is in both.
+        for head in places.heads() {
+            found.add_head(heads.len() as u32, &head.read(), query);
+            heads.push(Arc::clone(head));
+            tokio::task::yield_now().await;
+        }
+        for day in places.days(query.range) {
+            let view = day.view(&mut damage)?;
+            found.add_day(days.len() as u32, &view, query, &mut damage)?;
+            days.push(view);
+            tokio::task::yield_now().await;
+        }
+    }
+    Ok(Selection {
+        range: query.range,
+        days,
+        heads,
+        series: found.in_file_order().into_iter(),
+        max_samples: query.max_samples.unwrap_or(u64::MAX),
+        hourly: hourly(query),
+        stats: SelectStats::default(),
+        damage,
+    })
 }
 
-impl<'a> Collector<'a> {
-    /// Starts with no place searched.
-    pub(super) fn new(matchers: &'a [Matcher], range: TimeRange<TimestampMs>) -> Self {
-        Collector {
-            matchers,
-            range,
-            days: Vec::new(),
-            memory: Vec::new(),
-            found: Vec::new(),
-            by_labels: HashMap::new(),
+/// Returns the function that hours may be given for.
+fn hourly(query: &SelectQuery) -> Option<String> {
+    let hints = &query.hints;
+    let may_do = hints.whole_hours && hours::may_do(&hints.function);
+    may_do.then(|| hints.function.clone())
+}
+
+/// Series that were found so far.
+#[derive(Default)]
+struct Found {
+    series: Vec<Selected>,
+    by_labels: Table,
+}
+
+impl Found {
+    fn add_head(&mut self, place: u32, head: &Head, query: &SelectQuery) {
+        let index = head.index();
+        for series in index.matching(&query.matchers) {
+            if head.points(series).overlaps(query.range) {
+                self.selected(index.labels(series)).in_heads.push((place, series));
+            }
         }
     }
 
-    /// Searches a day.
-    pub(super) fn add_day(&mut self, view: DayView) {
-        let place = self.days.len() as u32;
-        {
-            let index = view.index().read();
-            for series in index.matching(self.matchers) {
-                if view.gone().contains(&series) {
-                    continue;
-                }
-                self.selected(index.labels(series)).in_days.push((place, series));
-            }
-        }
-        self.days.push(view);
-    }
-
-    /// Searches a head and copies what is selected.
-    pub(super) fn add_head(&mut self, head: &Head) {
-        for series in head.index().matching(self.matchers) {
-            let own = head.points(series);
-            if own.overlaps(self.range) {
-                let place = self.memory.len() as u32;
-                self.memory.push(own.copy(self.range));
-                self.selected(head.index().labels(series)).in_memory.push(place);
-            }
-        }
+    fn add_day(
+        &mut self,
+        place: u32,
+        view: &DayView,
+        query: &SelectQuery,
+        damage: &mut Damage,
+    ) -> Result<()> {
+        let sets = std::slice::from_ref(&query.matchers);
+        let found = view.series().matching_any(sets, damage)?;
+        view.series().labels(&found, damage, |series, labels| {
+            self.selected(labels).in_days.push((place, series));
+        })
     }
 
     fn selected(&mut self, labels: &Labels) -> &mut Selected {
-        let place = match self.by_labels.get(labels) {
-            Some(place) => *place,
-            None => {
-                self.by_labels.insert(labels.clone(), self.found.len());
-                self.found.push(Selected {
-                    labels: labels.clone(),
-                    in_days: Vec::new(),
-                    in_memory: Vec::new(),
-                });
-                self.found.len() - 1
-            }
-        };
-        &mut self.found[place]
+        let hash = labels.hash64();
+        let known =
+            self.by_labels.find(hash, |place| self.series[place as usize].labels == *labels);
+        let place = known.unwrap_or_else(|| {
+            let place = self.series.len() as u32;
+            self.by_labels.add(hash, place);
+            let (in_days, in_heads) = (Vec::new(), Vec::new());
+            self.series.push(Selected { labels: labels.clone(), in_days, in_heads });
+            place
+        });
+        &mut self.series[place as usize]
     }
 
-    /// Ends the search. The selection reads up to `max_samples` points.
-    pub(super) fn finish(self, max_samples: Option<u64>, damage: Damage) -> Selection {
-        Selection {
-            range: self.range,
-            days: self.days,
-            memory: self.memory,
-            series: self.found.into_iter(),
-            samples_left: max_samples.unwrap_or(u64::MAX),
-            damage,
-        }
+    /// Returns the series in the order in which the file of the first day holds them; those that
+    /// no file has come last.
+    fn in_file_order(mut self) -> Vec<Selected> {
+        let in_no_file = (u32::MAX, 0);
+        self.series.sort_by_key(|one| one.in_days.first().copied().unwrap_or(in_no_file));
+        self.series
     }
 }
 
 impl Selection {
-    fn read(&mut self, selected: &Selected) -> Result<Points> {
+    /// Reads a series as hours where that will do, else its points.
+    async fn read(&mut self, selected: &Selected) -> Result<SeriesData> {
+        let labels = selected.labels.clone();
+        if let Some(function) = self.hourly.clone()
+            && let Some(hours) = self.hours(selected).await?
+            && hours::will_do(&function, &hours)
+        {
+            return Ok(SeriesData { labels, hours, ..SeriesData::default() });
+        }
+        let Points { floats: samples, histograms, starts } = self.points(selected).await?;
+        Ok(SeriesData { labels, samples, histograms, starts, hours: Vec::new() })
+    }
+
+    /// Returns the hours of a series; `None` when no day is sealed, when it has more than floats, and
+    /// when points came to a sealed day that are in memory still.
+    async fn hours(&mut self, selected: &Selected) -> Result<Option<Vec<SeriesHour>>> {
+        let mut hours: Vec<SeriesHour> = Vec::new();
+        let mut sealed = Vec::new();
+        let mut others = Selected { in_days: Vec::new(), ..selected.clone() };
+        for (place, series) in &selected.in_days {
+            let Some(day) = self.days.get_mut(*place as usize) else { continue };
+            match day.aggregates(*series, self.range, &mut self.damage)? {
+                Some(own) => {
+                    sealed.push(day.day().range_ms());
+                    hours.extend(own.into_iter().map(SeriesHour::from));
+                }
+                None => others.in_days.push((*place, *series)),
+            }
+        }
+        if sealed.is_empty() {
+            return Ok(None);
+        }
+        let rest = self.points(&others).await?;
+        let late = |one: &Sample| sealed.iter().any(|day| day.contains(one.timestamp));
+        if !rest.histograms.is_empty() || !rest.starts.is_empty() || rest.floats.iter().any(late) {
+            return Ok(None);
+        }
+        for day in rest
+            .floats
+            .chunk_by(|one, next| Day::of_ms(one.timestamp) == Day::of_ms(next.timestamp))
+        {
+            let Some(first) = day.first() else { continue };
+            let start = Day::of_ms(first.timestamp).range_ms().start;
+            hours.extend(aggregates::of_points(day, start).into_iter().map(SeriesHour::from));
+        }
+        hours.sort_by_key(|hour| hour.first.timestamp);
+        Ok(Some(hours))
+    }
+
+    async fn points(&mut self, selected: &Selected) -> Result<Points> {
         let mut points = Points::default();
+        let mut turn = TURN_POINTS;
         for (place, series) in &selected.in_days {
             let Some(day) = self.days.get_mut(*place as usize) else { continue };
             points.add(day.points(*series, self.range, &mut self.damage)?);
+            if points.len() >= turn {
+                turn = points.len() + TURN_POINTS;
+                tokio::task::yield_now().await;
+            }
         }
-        for place in &selected.in_memory {
-            let Some(own) = self.memory.get(*place as usize) else { continue };
-            points.add(own.within(self.range)?);
+        for (place, series) in &selected.in_heads {
+            let Some(head) = self.heads.get(*place as usize) else { continue };
+            let own = head.read().points(*series).within(self.range)?;
+            points.add(own);
         }
         Ok(points)
     }
 
-    fn count(&mut self, points: &Points) -> Result<()> {
-        let Some(left) = self.samples_left.checked_sub(points.len() as u64) else {
+    /// Counts what a series has, and returns how much that is.
+    fn count(&mut self, data: &SeriesData) -> Result<usize> {
+        let points = data.samples.len() + data.histograms.len();
+        let all = points + data.hours.len();
+        self.stats.series += u64::from(all > 0);
+        self.stats.samples += points as u64;
+        self.stats.hours += data.hours.len() as u64;
+        if self.stats.samples + self.stats.hours > self.max_samples {
             let message = "the selection holds more samples than one query may read";
             return Err(Error::new(ErrorKind::LimitExceeded, message));
-        };
-        self.samples_left = left;
-        Ok(())
+        }
+        Ok(all)
     }
 }
 
@@ -154,20 +249,23 @@ impl SeriesCursor for Selection {
         let mut block_points = 0;
         while block.len() < BLOCK_SERIES && block_points < BLOCK_POINTS {
             let Some(selected) = self.series.next() else { break };
-            let points = self.read(&selected)?;
-            self.count(&points)?;
-            if points.is_empty() {
-                continue;
+            let data = self.read(&selected).await?;
+            let points = self.count(&data)?;
+            if points > 0 {
+                block_points += points;
+                block.push(data);
             }
-            block_points += points.len();
-            block.push(SeriesData {
-                labels: selected.labels,
-                samples: points.floats,
-                histograms: points.histograms,
-                starts: points.starts,
-            });
         }
         Ok(Some(block).filter(|block| !block.is_empty()))
+    }
+
+    fn stats(&self) -> SelectStats {
+        let mut stats = self.stats;
+        for (blobs, bytes) in self.days.iter().map(DayView::touched) {
+            stats.blobs += blobs;
+            stats.bytes += bytes;
+        }
+        stats
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -93,10 +93,6 @@ impl Subject for OnDisk {
         *self.current.lock() = Some(house);
         Some(engine)
     }
-
-    fn takes_history(&self) -> bool {
-        false
-    }
 }
 
 #[tokio::test]

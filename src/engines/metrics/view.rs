@@ -1,9 +1,7 @@
 //! One day as it was when a reader came: the sealed tables first, then the windows.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-
-use parking_lot::RwLock;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::engines::kit::container::Snapshot;
@@ -14,8 +12,9 @@ use crate::engines::metrics::damage::Damage;
 use crate::engines::metrics::day::{
     AGGREGATES, CHUNKS, EXEMPLARS, SEALED, TIMES, blob_key, first_series, sealed_key,
 };
+use crate::engines::metrics::day_series::DaySeries;
 use crate::engines::metrics::entry::read_points;
-use crate::engines::metrics::index::{Index, SeriesRef};
+use crate::engines::metrics::index::SeriesRef;
 use crate::engines::metrics::mark::Mark;
 use crate::engines::metrics::merge::Points;
 use crate::engines::metrics::record::read_exemplars;
@@ -37,7 +36,7 @@ const OPEN_STREAMS: usize = 16;
 pub(super) struct DayView {
     day: Day,
     snapshot: Snapshot,
-    index: Arc<RwLock<Index>>,
+    series: DaySeries,
     tombstones: Arc<Tombstones>,
     mark: Mark,
     sealed: Near,
@@ -51,14 +50,14 @@ impl DayView {
     pub(super) fn new(
         day: Day,
         snapshot: Snapshot,
-        index: Arc<RwLock<Index>>,
+        series: DaySeries,
         tombstones: Arc<Tombstones>,
         mark: Mark,
     ) -> Self {
         DayView {
             day,
             snapshot,
-            index,
+            series,
             tombstones,
             mark,
             sealed: Near::default(),
@@ -68,14 +67,20 @@ impl DayView {
         }
     }
 
-    /// Returns the series of the day.
-    pub(super) fn index(&self) -> &RwLock<Index> {
-        &self.index
+    /// Returns the series of the day that have something left.
+    pub(super) fn series(&self) -> &DaySeries {
+        &self.series
     }
 
-    /// Returns the series with nothing left.
-    pub(super) fn gone(&self) -> &BTreeSet<SeriesRef> {
-        self.tombstones.gone()
+    /// Returns the day.
+    pub(super) fn day(&self) -> Day {
+        self.day
+    }
+
+    /// Returns how many blobs were read for points, and their bytes.
+    pub(super) fn touched(&self) -> (u64, u64) {
+        let near = self.windows.iter().chain([&self.sealed, &self.aggregates, &self.streams.near]);
+        near.fold((0, 0), |(blobs, bytes), near| (blobs + near.blobs, bytes + near.bytes))
     }
 
     /// Returns the day's file at this moment.
@@ -141,11 +146,10 @@ impl DayView {
 
     /// Returns the aggregates of a series' hours that share an instant with `range`; `None` when the
     /// points themselves have to be read: in a live day, after late points and deletions, and of a
-    /// series that has histograms.
+    /// series that has histograms or starts.
     ///
     /// # Errors
     /// `Internal` from the container.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the selection does not ask for it yet"))]
     pub(super) fn aggregates(
         &mut self,
         series: SeriesRef,
@@ -256,6 +260,9 @@ impl Source<'_> {
 #[derive(Default)]
 struct Near {
     open: VecDeque<(SeriesRef, Blob)>,
+    /// How many were read, and their bytes.
+    blobs: u64,
+    bytes: u64,
 }
 
 impl Near {
@@ -274,6 +281,8 @@ impl Near {
             Some(place) => place,
             None => {
                 let Some(read) = source.blob(series, key, damage)? else { return Ok(None) };
+                self.blobs += 1;
+                self.bytes += read.1.len() as u64;
                 self.open.truncate(OPEN_BLOBS - 1);
                 self.open.push_front(read);
                 0

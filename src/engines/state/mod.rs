@@ -90,6 +90,11 @@ impl StateStore for Engine {
         let damaged = self.damaged.clone();
         blocking(move || good_rows(&container.snapshot()?, table, &prefix, limit, &damaged)).await
     }
+
+    async fn snapshot(&self, to: &Path) -> Result<()> {
+        let (container, to) = (self.container.clone(), to.to_owned());
+        blocking(move || container.snapshot()?.copy_to(&to, CACHE_BYTES)).await
+    }
 }
 
 fn apply(change: &mut Change<'_>, conditions: &[Precondition], ops: Vec<StateOp>) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The engine: hot spans and day files behind the trace port.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use crate::base::clock::SharedClock;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::engines::kit::EngineContext;
+use crate::engines::kit::container::Snapshot;
 use crate::engines::kit::disk::Disk;
 use crate::engines::kit::log::{Log, Lsn, Signal};
 use crate::engines::kit::partitions::{self, Partition};
@@ -28,6 +29,8 @@ use crate::storage::lifecycle::{Dropped, Lifecycle, RetentionLimits};
 use crate::storage::trace_store::TraceStore;
 
 const SUFFIX: &str = ".redb";
+/// redb's page cache while a file is copied.
+const COPY_CACHE_BYTES: usize = 4 << 20;
 /// Hot spans beyond this are refused until a flush made room.
 const MAX_HOT_SPANS: usize = 500_000;
 
@@ -135,6 +138,12 @@ impl Shared {
         Ok(())
     }
 
+    /// Returns every day's file as it is now.
+    fn views(&self) -> Result<Vec<(Day, Snapshot)>> {
+        let days = self.state.read().days.clone();
+        days.iter().map(|(day, file)| Ok((*day, file.container.snapshot()?))).collect()
+    }
+
     fn day_file(&self, day: Day) -> Result<Arc<DayFile>> {
         if let Some(file) = self.state.read().days.get(&day) {
             return Ok(Arc::clone(file));
@@ -184,6 +193,23 @@ impl Lifecycle for TraceEngine {
 
     fn facts(&self) -> StoreFacts {
         partitions::facts(&self.shared.files())
+    }
+
+    async fn snapshot(&self, to: &Path) -> Result<()> {
+        let shared = Arc::clone(&self.shared);
+        // Between two batches all files stand still together; they are copied while others write.
+        let days =
+            self.writer.exclusive(move |lsn| shared.flush(lsn).and_then(|()| shared.views()));
+        let days = days.await??;
+        let to = to.to_owned();
+        aside(move || {
+            std::fs::create_dir_all(&to)?;
+            for (day, view) in days {
+                view.copy_to(&to.join(format!("{day}{SUFFIX}")), COPY_CACHE_BYTES)?;
+            }
+            Ok(std::fs::File::open(&to)?.sync_all()?)
+        })
+        .await?
     }
 
     fn disk_bytes(&self) -> u64 {

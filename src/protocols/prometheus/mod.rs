@@ -7,6 +7,8 @@
 mod params;
 mod error;
 mod write;
+mod import;
+mod export;
 mod remote_read;
 mod written;
 mod query;
@@ -84,6 +86,8 @@ pub struct PrometheusState {
 pub fn routes(state: PrometheusState) -> Router {
     Router::new()
         .route("/api/v1/write", post(write::write))
+        .route("/api/x/import/metrics", post(import::import))
+        .route("/api/x/export/metrics", get(export::export))
         .route("/api/v1/push", post(write::write))
         .route("/api/v1/read", post(remote_read::read))
         .route("/federate", get(federate::federate))

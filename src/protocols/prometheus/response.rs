@@ -73,7 +73,7 @@ enum Rows {
 
 impl AnswerPieces {
     fn new(answer: Answer) -> Self {
-        let Answer { value, warnings, infos } = answer;
+        let Answer { value, warnings, infos, stats: _ } = answer;
         let rows = match value {
             Value::Vector(samples) => Rows::Vector(samples.into_iter()),
             Value::Matrix(series) => Rows::Matrix(series.into_iter()),

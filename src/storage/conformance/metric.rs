@@ -37,11 +37,6 @@ pub trait Subject: Send + Sync {
         drop(store);
         None
     }
-
-    /// Returns whether the store takes points that are older than its window.
-    fn takes_history(&self) -> bool {
-        true
-    }
 }
 
 /// Runs the whole suite.
@@ -53,9 +48,7 @@ pub async fn run(subject: &dyn Subject) {
     metric_reads::run(subject).await;
     metric_keeps::run(subject).await;
     metric_deletes::run(subject).await;
-    if subject.takes_history() {
-        metric_history::run(subject).await;
-    }
+    metric_history::run(subject).await;
 }
 
 /// Builds labels from a metric name and more pairs.

@@ -17,9 +17,11 @@ mod messages;
 mod protobuf;
 mod encode;
 mod federate;
+mod history;
 
 pub use encode::{CONTENT_TYPE, encode_text};
 pub use federate::{FederateForm, Federated, FederatedValue, encode_federated, federated_labels};
+pub use history::{END, text_keeps, write_history};
 pub use scrape::{
     Format, Histograms, Scrape, ScrapedExemplar, ScrapedHistogram, ScrapedSample, parse,
 };

@@ -3,7 +3,7 @@
 use crate::model::time::TimestampMs;
 
 /// The one NaN that scraped NaNs become: its bits differ from the stale marker's.
-const ORDINARY_NAN_BITS: u64 = 0x7ff8_0000_0000_0001;
+pub(crate) const ORDINARY_NAN_BITS: u64 = 0x7ff8_0000_0000_0001;
 
 /// Reads a value as Go's `ParseFloat` does, without hexadecimal and underscores.
 pub(crate) fn value(word: &str) -> Option<f64> {

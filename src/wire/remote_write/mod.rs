@@ -17,7 +17,11 @@ mod request;
 mod symbols;
 mod symbolized;
 mod schema;
+mod encode;
+mod frames;
 
 pub use cache::{LabelCache, Lookups};
+pub use encode::encode;
+pub use frames::{FILE_MARK, Frames, frame};
 pub use request::{Decoded, decode};
 pub use schema::Schema;

@@ -154,6 +154,11 @@ impl Committer {
         self.shared.queue.lock().durable
     }
 
+    /// Returns the number that the next record gets.
+    pub(crate) fn next(&self) -> Lsn {
+        self.shared.queue.lock().next
+    }
+
     /// Makes sure that new records come behind `lsn`, which some file claims to hold.
     pub(crate) fn ensure_after(&self, lsn: Lsn) {
         let mut queue = self.shared.queue.lock();

@@ -208,6 +208,11 @@ impl Log {
         }
     }
 
+    /// Returns the number that the next record of any signal gets at the earliest.
+    pub(crate) fn next(&self) -> Lsn {
+        self.0.committer.next()
+    }
+
     /// Returns the last record that is durable.
     pub fn durable(&self) -> Lsn {
         self.0.committer.durable()

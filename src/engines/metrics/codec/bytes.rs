@@ -54,13 +54,6 @@ impl<'a> Reader<'a> {
         self.rest
     }
 
-    /// Reads the eight bytes of a little-endian number.
-    pub(in crate::engines::metrics) fn fixed(&mut self) -> Result<u64> {
-        let mut number = [0; 8];
-        number.copy_from_slice(self.take(8)?);
-        Ok(u64::from_le_bytes(number))
-    }
-
     /// Reads `length` bytes.
     pub(in crate::engines::metrics) fn take(&mut self, length: usize) -> Result<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(length).ok_or_else(cut_short)?;
@@ -95,7 +88,9 @@ impl<'a> Reader<'a> {
 
     /// Reads what [`put_float`] wrote.
     pub(in crate::engines::metrics) fn float(&mut self) -> Result<f64> {
-        self.fixed().map(f64::from_bits)
+        let mut bits = [0; 8];
+        bits.copy_from_slice(self.take(8)?);
+        Ok(f64::from_bits(u64::from_le_bytes(bits)))
     }
 
     /// Reads what [`put_bytes`] wrote.

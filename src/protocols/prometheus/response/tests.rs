@@ -9,7 +9,12 @@ use crate::model::sample::Sample;
 use crate::model::time::TimestampMs;
 
 async fn text_of(value: Value) -> String {
-    let answered = answer(Answer { value, warnings: Vec::new(), infos: Vec::new() });
+    let answered = answer(Answer {
+        value,
+        warnings: Vec::new(),
+        infos: Vec::new(),
+        stats: Default::default(),
+    });
     let bytes = answered.into_body().collect().await.unwrap().to_bytes();
     String::from_utf8(bytes.to_vec()).unwrap()
 }
@@ -86,6 +91,7 @@ async fn a_large_answer_comes_in_pieces_that_join_to_valid_json() {
         value: Value::Matrix(matrix.clone()),
         warnings: vec!["w".to_owned()],
         infos: vec!["i".to_owned()],
+        stats: Default::default(),
     };
     assert!(AnswerPieces::new(whole.clone()).count() > 3);
     let bytes = answer(whole).into_body().collect().await.unwrap().to_bytes();

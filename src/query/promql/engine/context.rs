@@ -1,11 +1,14 @@
 //! What every operator of one evaluation shares.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::model::series::SelectStats;
 use crate::query::promql::ast::{At, DurationKind, DurationNode, Length, Node, Timing};
 use crate::query::promql::engine::EngineOptions;
 use crate::query::promql::engine::column::{Column, Grid, Sink};
@@ -23,6 +26,15 @@ pub(super) struct Evaluation {
     pub query: QueryTimes,
     pub budget: Budget,
     pub notes: Notes,
+    pub told: Mutex<Told>,
+}
+
+/// What the store said of selections.
+#[derive(Default)]
+pub(super) struct Told {
+    /// Such as damage that it met.
+    pub warnings: BTreeSet<String>,
+    pub stats: SelectStats,
 }
 
 /// What `start()`, `end()`, `step()` and `range()` mean, in milliseconds.

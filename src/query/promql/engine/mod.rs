@@ -12,6 +12,7 @@ mod context;
 mod evaluate;
 mod select;
 mod windows;
+mod hours;
 mod subquery;
 mod binary;
 mod aggregate;
@@ -20,6 +21,8 @@ mod answer;
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::model::answer::{Answer, Value};
@@ -136,6 +139,7 @@ impl Engine {
             query,
             budget: Budget::new(self.options.max_samples),
             notes: Notes::default(),
+            told: Mutex::default(),
         }
     }
 
@@ -182,8 +186,10 @@ impl Engine {
 }
 
 fn finish(value: Value, evaluation: &Evaluation) -> Answer {
-    let (warnings, infos) = evaluation.notes.texts(&evaluation.text);
-    Answer { value, warnings, infos }
+    let (mut warnings, infos) = evaluation.notes.texts(&evaluation.text);
+    let told = std::mem::take(&mut *evaluation.told.lock());
+    warnings.extend(told.warnings);
+    Answer { value, warnings, infos, stats: told.stats }
 }
 
 #[cfg(test)]

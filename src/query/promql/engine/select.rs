@@ -18,6 +18,9 @@ use crate::query::promql::histogram;
 use crate::query::promql::position::Span;
 use crate::storage::metric_store::{SelectHints, SelectQuery, SeriesCursor};
 
+/// What an hour takes of memory, in samples.
+const HOUR_COST: u64 = 6;
+
 /// A cursor that accounts for what it hands out.
 pub(super) struct Blocks<'e> {
     evaluation: &'e Evaluation,
@@ -41,9 +44,18 @@ impl Blocks<'_> {
     }
 }
 
+impl Drop for Blocks<'_> {
+    /// Keeps what the store says of the selection, whether all of it was read or not.
+    fn drop(&mut self) {
+        let mut told = self.evaluation.told.lock();
+        told.warnings.extend(self.cursor.warnings());
+        told.stats.add(&self.cursor.stats());
+    }
+}
+
 fn series_cost(data: &SeriesData) -> u64 {
     let histograms = data.histograms.iter().map(|sample| histogram_cost(&sample.histogram));
-    data.samples.len() as u64 + histograms.sum::<u64>()
+    data.samples.len() as u64 + data.hours.len() as u64 * HOUR_COST + histograms.sum::<u64>()
 }
 
 /// Leaves of each histogram its count and sum, and says whether it was reset since the one before
@@ -73,6 +85,15 @@ fn count_only(histograms: &mut [HistogramSample]) {
 pub(super) struct Reach {
     pub before: i64,
     pub after: i64,
+    /// Whether each look and what it reaches back to are full hours.
+    pub whole_hours: bool,
+}
+
+impl Reach {
+    /// Reaches for points, wherever they are.
+    pub(super) fn points(before: i64, after: i64) -> Self {
+        Reach { before, after, whole_hours: false }
+    }
 }
 
 impl Evaluation {
@@ -94,6 +115,7 @@ impl Evaluation {
                 step_ms: if grid.steps > 1 { grid.step } else { 0 },
                 range_ms: reach.before,
                 function: function.to_owned(),
+                whole_hours: reach.whole_hours,
             },
             max_samples: Some(self.budget.left()),
         };
@@ -177,7 +199,7 @@ impl Evaluation {
     ) -> Result<()> {
         let looks = self.looks(&selector.timing)?;
         let lookback = self.lookback();
-        let reach = Reach { before: lookback, after: if ahead { lookback } else { 0 } };
+        let reach = Reach::points(lookback, if ahead { lookback } else { 0 });
         let mut blocks = self.blocks(selector, looks, grid, reach, "").await?;
         while let Some(block) = blocks.next().await? {
             let mut columns = Vec::with_capacity(block.len());
@@ -213,9 +235,9 @@ impl Evaluation {
         let end = looks.at(at);
         let lookback = self.lookback();
         let reach = match matrix.selector.edges {
-            Edges::Plain => Reach { before: range, after: 0 },
-            Edges::Anchored => Reach { before: range + lookback, after: 0 },
-            Edges::Smoothed => Reach { before: range + lookback, after: lookback },
+            Edges::Plain => Reach::points(range, 0),
+            Edges::Anchored => Reach::points(range + lookback, 0),
+            Edges::Smoothed => Reach::points(range + lookback, lookback),
         };
         let grid = Grid::instant(at);
         let selector = &matrix.selector;

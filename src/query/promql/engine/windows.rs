@@ -10,6 +10,7 @@ use crate::query::promql::ast::{Edges, Kind, Node};
 use crate::query::promql::engine::answer;
 use crate::query::promql::engine::column::{Column, Grid, Sink};
 use crate::query::promql::engine::context::{Evaluation, Looks};
+use crate::query::promql::engine::hours;
 use crate::query::promql::engine::notes::Note;
 use crate::query::promql::engine::select::{Reach, without_stale};
 use crate::query::promql::position::Span;
@@ -84,7 +85,7 @@ pub(super) struct Ranged<'a> {
 impl Ranged<'_> {
     /// Returns where notes about the range point; those about a subquery point nowhere, as in
     /// Prometheus.
-    fn span(&self) -> Span {
+    pub(super) fn span(&self) -> Span {
         match &self.argument.kind {
             Kind::Subquery(_) => Span::default(),
             _ => self.argument.span,
@@ -93,12 +94,12 @@ impl Ranged<'_> {
 }
 
 /// Where windows lie.
-struct Slide {
-    looks: Looks,
-    range: i64,
+pub(super) struct Slide {
+    pub looks: Looks,
+    pub range: i64,
     edges: Edges,
     lookback: i64,
-    grid: Grid,
+    pub grid: Grid,
 }
 
 impl Evaluation {
@@ -121,9 +122,12 @@ impl Evaluation {
                 let range = self.length(&matrix.range, false)?;
                 let lookback = self.lookback();
                 let reach = match edges {
-                    Edges::Plain => Reach { before: range, after: 0 },
-                    Edges::Anchored => Reach { before: range + lookback, after: 0 },
-                    Edges::Smoothed => Reach { before: range + lookback, after: lookback },
+                    Edges::Plain => Reach {
+                        whole_hours: hours::may_do(ranged.name, looks, range, grid),
+                        ..Reach::points(range, 0)
+                    },
+                    Edges::Anchored => Reach::points(range + lookback, 0),
+                    Edges::Smoothed => Reach::points(range + lookback, lookback),
                 };
                 let slide = Slide { looks, range, edges, lookback, grid };
                 let selector = &matrix.selector;
@@ -131,6 +135,10 @@ impl Evaluation {
                 while let Some(block) = blocks.next().await? {
                     let mut columns = Vec::with_capacity(block.len());
                     for mut data in block {
+                        if !data.hours.is_empty() {
+                            columns.extend(self.hours_column(&ranged, &slide, &data)?);
+                            continue;
+                        }
                         without_stale(&mut data);
                         columns.extend(self.column(&ranged, &slide, &data, false)?);
                     }
@@ -223,7 +231,7 @@ impl Evaluation {
     }
 
     /// Notes a metric whose name is not a counter's.
-    fn doubt_counter(&self, data: &SeriesData, span: Span) {
+    pub(super) fn doubt_counter(&self, data: &SeriesData, span: Span) {
         let name = data.labels.metric_name();
         let counter = ["_total", "_sum", "_count", "_bucket"];
         if name.is_empty() || counter.iter().any(|ending| name.ends_with(ending)) {

@@ -1,6 +1,6 @@
 //! Function calls, each handed to the family it belongs to.
 
-mod rate;
+pub(super) mod rate;
 pub(super) mod extended;
 mod instant_rate;
 mod over_time;

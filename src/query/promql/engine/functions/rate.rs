@@ -3,6 +3,7 @@
 use crate::model::answer::SampleValue;
 use crate::model::histogram::{CounterResetHint, Histogram};
 use crate::model::sample::HistogramSample;
+use crate::model::series::SeriesHour;
 use crate::model::time::TimestampMs;
 use crate::query::promql::ast::Edges;
 use crate::query::promql::engine::functions::extended;
@@ -41,6 +42,7 @@ fn change(window: &Window<'_>, change: Change) -> Option<SampleValue> {
         ([], []) => None,
         (floats @ [first, ..], []) => {
             let span = Span::of(window, change, floats, |sample| sample.timestamp)?;
+            let edges = (window.start, window.end);
             let mut risen = risen(window, change);
             let mut before_first = None;
             if span.began.is_some() {
@@ -48,7 +50,7 @@ fn change(window: &Window<'_>, change: Change) -> Option<SampleValue> {
             } else if change.counter && risen > 0.0 && first.value >= 0.0 {
                 before_first = Some(first.value / risen);
             }
-            Some(SampleValue::Float(risen * span.factor(window, change, before_first)))
+            Some(SampleValue::Float(risen * span.factor(edges, change, before_first)))
         }
         (_, histograms @ [first, ..]) => {
             let span = Span::of(window, change, histograms, |sample| sample.timestamp)?;
@@ -66,10 +68,32 @@ fn change(window: &Window<'_>, change: Change) -> Option<SampleValue> {
             {
                 before_first = Some(first.histogram.count / risen.count);
             }
-            let factor = span.factor(window, change, before_first);
+            let factor = span.factor((window.start, window.end), change, before_first);
             Some(SampleValue::Histogram(histogram::scaled(&risen?, factor).into()))
         }
     }
+}
+
+/// Returns the change of a counter over a range that holds these hours, in which it never fell.
+pub(in crate::query::promql::engine) fn of_hours(
+    hours: &[SeriesHour],
+    edges: (i64, i64),
+    by_second: bool,
+) -> Option<f64> {
+    let (first, last) = (hours.first()?.first, hours.last()?.last);
+    let samples = hours.iter().map(|hour| hour.count as usize).sum();
+    if samples < 2 {
+        return None;
+    }
+    let mut risen = last.value - first.value;
+    for pair in hours.windows(2) {
+        if pair[1].first.value < pair[0].last.value {
+            risen += pair[0].last.value;
+        }
+    }
+    let span = Span { first: first.timestamp.0, last: last.timestamp.0, samples, began: None };
+    let before_first = (risen > 0.0 && first.value >= 0.0).then(|| first.value / risen);
+    Some(risen * span.factor(edges, Change { counter: true, by_second }, before_first))
 }
 
 /// Returns the last float minus the first, resets made up for.
@@ -152,10 +176,10 @@ impl Span {
 
     /// Returns what the change between the samples must be multiplied with. `before_first` tells
     /// how much of the change between the samples a counter needed to get from zero to the first.
-    fn factor(&self, window: &Window<'_>, change: Change, before_first: Option<f64>) -> f64 {
+    fn factor(&self, edges: (i64, i64), change: Change, before_first: Option<f64>) -> f64 {
         let seconds = |milliseconds: i64| milliseconds as f64 / 1000.0;
-        let mut to_start = seconds(self.first - window.start);
-        let mut to_end = seconds(window.end - self.last);
+        let mut to_start = seconds(self.first - edges.0);
+        let mut to_end = seconds(edges.1 - self.last);
         let mut sampled = seconds(self.last - self.first);
         let gaps = self.samples - 1;
         let average = if gaps > 0 { sampled / gaps as f64 } else { 0.0 };
@@ -179,7 +203,7 @@ impl Span {
         if sampled != 0.0 {
             factor = (sampled + to_start + to_end) / sampled;
         }
-        if change.by_second { factor / window.seconds() } else { factor }
+        if change.by_second { factor / seconds(edges.1 - edges.0) } else { factor }
     }
 }
 
