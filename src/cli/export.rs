@@ -189,8 +189,8 @@ async fn days(client: &reqwest::Client, running: &Running) -> Result<(Vec<Day>, 
         .iter()
         .filter_map(|one| one["day"].as_str().and_then(Day::from_name))
         .collect();
-    let head = |key: &str| kept["head"][key].as_i64().map(|ms| Day::of_ms(TimestampMs(ms)));
-    if let (Some(first), Some(last)) = (head("min_ms"), head("max_ms")) {
+    let at = |key: &str| kept[key].as_i64().map(|ms| Day::of_ms(TimestampMs(ms)));
+    if let (Some(first), Some(last)) = (at("metrics_min_ms"), at("metrics_max_ms")) {
         // Points in memory may lie on days that have no file yet.
         days.extend((first.0..=last.0).take(40_000).map(Day));
     }
