@@ -125,7 +125,8 @@ impl<'a> Request<'a> {
             let text = format!("parsing metadata for series {references}: {why}");
             return Ok(Err(refuse(RejectReason::Malformed, text)));
         }
-        if points == 0 {
+        // Prometheus 3.14 itself sends exemplars in series of their own.
+        if points == 0 && series.exemplars.is_empty() {
             let text = format!(
                 "TimeSeries must contain at least one sample or histogram for series {labels}"
             );
