@@ -139,9 +139,10 @@ impl App {
         alerting.start(&timers);
         ruler.apply(&config.rules.groups);
         let (watched, memory) = (stores.clone(), config.budget.memory);
-        memory::watch(watched, ingest.clone(), memory, Arc::clone(&clock), &timers);
-        let (retention, late) = (config.retention.clone(), config.metrics.out_of_order_window);
-        Upkeep::new(stores.clone(), retention, &config.budget, late, clock).start(&timers);
+        let memory_is_short =
+            memory::watch_budget(watched, ingest.clone(), memory, Arc::clone(&clock), &timers);
+        let upkeep = Upkeep::new(stores.clone(), &config, ingest.clone(), clock);
+        upkeep.start(memory_is_short, &timers);
         endpoint(&addresses, token).write(data_dir.path())?;
         readiness.set(Phase::Ready);
         tracing::info!(http = addresses.http, "ready");

@@ -1,39 +1,59 @@
-//! Holds the process to `budget.memory`: memory goes into files early, and before the budget is
-//! passed, writes are refused until there is room again.
+//! Holds the process to `budget.memory`, in the order of sacrifice: memory goes into files early,
+//! then caches are given back and days are not sealed, and before the budget is passed, writes are
+//! refused until there is room again.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
 
 use crate::app::stores::OpenStores;
 use crate::base::clock::SharedClock;
 use crate::base::size::ByteSize;
 use crate::base::task::TaskGroup;
-use crate::ingest::Ingest;
+use crate::ingest::{Ingest, Shortage};
 
 /// How often the process is measured.
-const ROUND: Duration = Duration::from_secs(1);
-/// From this share of the budget on, in percent, memory goes into files.
-const FLUSH_FROM: u64 = 60;
-/// From this share on, writes are refused.
-const REFUSE_FROM: u64 = 95;
-/// Below this share they are taken again.
-const TAKE_BELOW: u64 = 85;
-/// Rounds between two flushes for want of memory.
-const ROUNDS_PER_FLUSH: u32 = 20;
+const ROUND: Duration = Duration::from_millis(250);
+/// Time between two flushes for want of memory.
+const BETWEEN_FLUSHES: Duration = Duration::from_secs(20);
 
-/// Watches the process's anonymous memory in a task of `tasks`; on systems that do not tell it,
-/// there is nothing to watch.
-pub(crate) fn watch(
+/// From a share of the budget on, in percent, until it falls below another one.
+struct Band {
+    from: u64,
+    below: u64,
+}
+
+/// Memory goes into files.
+const FLUSH: Band = Band { from: 60, below: 60 };
+/// Caches are given back, and what can wait waits.
+const SPARE: Band = Band { from: 75, below: 65 };
+/// Writes are refused.
+const REFUSE: Band = Band { from: 90, below: 80 };
+
+impl Band {
+    /// Whether a share lies in the band: between both bounds all stays as it was.
+    fn holds(&self, was: bool, share: u64) -> bool {
+        share >= if was { self.below } else { self.from }
+    }
+}
+
+/// Watches the process's anonymous memory in tasks of `tasks`, and returns whether it is so short
+/// that what can wait should. On systems that do not tell it, there is nothing to watch.
+pub(crate) fn watch_budget(
     stores: OpenStores,
     ingest: Ingest,
     budget: ByteSize,
     clock: SharedClock,
     tasks: &TaskGroup,
-) {
+) -> watch::Receiver<bool> {
+    let (short, is_short) = watch::channel(false);
+    let asked = Arc::new(Notify::new());
+    flush_when_asked(stores.clone(), Arc::clone(&asked), Arc::clone(&clock), tasks);
     let stop = tasks.stop_token();
     tasks.spawn("memory watch", async move {
         let mut refusing = false;
-        let mut rest = 0;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -41,27 +61,44 @@ pub(crate) fn watch(
             }
             let Some(used) = anonymous_bytes() else { return };
             let share = used.saturating_mul(100) / budget.0.max(1);
-            if refuses(refusing, share) != refusing {
-                refusing = !refusing;
-                ingest.refuse_all(refusing);
-                tracing::warn!(used, budget = budget.0, refusing, "memory is short");
+            if FLUSH.holds(false, share) {
+                asked.notify_one();
             }
-            rest = u32::saturating_sub(rest, 1);
-            if share >= FLUSH_FROM && rest == 0 {
-                rest = ROUNDS_PER_FLUSH;
-                for (signal, store) in stores.lifecycles() {
-                    if let Err(error) = store.flush().await {
-                        tracing::error!(signal, %error, "flush for want of memory failed");
-                    }
-                }
+            let spare = SPARE.holds(*short.borrow(), share);
+            if spare && !short.send_replace(spare) {
+                stores.lifecycles().iter().for_each(|(_, store)| store.shed_caches());
+            }
+            short.send_replace(spare);
+            if REFUSE.holds(refusing, share) != refusing {
+                refusing = !refusing;
+                ingest.refuse_all(Shortage::Memory, refusing);
+                tracing::warn!(used, budget = budget.0, refusing, "memory is short");
             }
         }
     });
+    is_short
 }
 
-/// Whether writes are refused at this share of the budget: between both bounds all stays as it is.
-fn refuses(refusing: bool, share: u64) -> bool {
-    share >= if refusing { TAKE_BELOW } else { REFUSE_FROM }
+/// Flushes beside the watch, which must go on measuring meanwhile.
+fn flush_when_asked(stores: OpenStores, asked: Arc<Notify>, clock: SharedClock, tasks: &TaskGroup) {
+    let stop = tasks.stop_token();
+    tasks.spawn("memory flush", async move {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = asked.notified() => {}
+            }
+            for (signal, store) in stores.lifecycles() {
+                if let Err(error) = store.flush().await {
+                    tracing::error!(signal, %error, "flush for want of memory failed");
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = clock.sleep(BETWEEN_FLUSHES) => {}
+            }
+        }
+    });
 }
 
 /// The process's anonymous resident memory.
@@ -78,8 +115,8 @@ mod tests {
 
     #[test]
     fn refusing_begins_high_and_ends_lower() {
-        assert!(!refuses(false, 94) && refuses(false, 95));
-        assert!(refuses(true, 85) && !refuses(true, 84));
+        assert!(!REFUSE.holds(false, 89) && REFUSE.holds(false, 90));
+        assert!(REFUSE.holds(true, 80) && !REFUSE.holds(true, 79));
         assert!(anonymous_bytes().is_none_or(|bytes| bytes > 1 << 20));
     }
 }

@@ -25,6 +25,11 @@ use crate::storage::metric_store::MetricStore;
 use crate::storage::state_store::StateStore;
 use crate::storage::trace_store::TraceStore;
 
+/// The disk budget holds at least so many segments of the log, unless they would be too small.
+const SEGMENTS_IN_BUDGET: u64 = 64;
+/// The smallest segment of the log.
+const LEAST_SEGMENT: u64 = 1 << 20;
+
 /// The open stores. Cloning is cheap.
 #[derive(Clone)]
 pub(crate) struct OpenStores {
@@ -72,7 +77,12 @@ impl OpenStores {
 
     fn on_disk(config: &Config, dir: &Path, clock: SharedClock) -> Result<Self> {
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-        let log = Log::open(Arc::clone(&disk), &dir.join("wal"), LogOptions::default())?;
+        let usual = LogOptions::default();
+        // A small disk budget must not be filled by reserved segments.
+        let segment_bytes = (config.budget.disk.0 / SEGMENTS_IN_BUDGET)
+            .clamp(LEAST_SEGMENT, usual.segment_bytes.max(LEAST_SEGMENT));
+        let options = LogOptions { segment_bytes, ..usual };
+        let log = Log::open(Arc::clone(&disk), &dir.join("wal"), options)?;
         for repair in log.repairs() {
             tracing::warn!(%repair, "the log was repaired");
         }

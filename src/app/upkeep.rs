@@ -1,26 +1,38 @@
 //! What stores need from time to time: flush, retention, and numbers about themselves.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge};
+use tokio::sync::watch;
 
 use crate::app::stores::OpenStores;
 use crate::base::clock::SharedClock;
 use crate::base::error::Result;
 use crate::base::size::ByteSize;
 use crate::base::task::TaskGroup;
-use crate::config::{Budget, Retention};
+use crate::config::{Config, Retention};
+use crate::ingest::{Ingest, Shortage};
 use crate::model::time::{Day, TimestampMs};
 use crate::storage::lifecycle::{Lifecycle, RetentionLimits};
 use crate::telemetry::{instruments, names};
 
-/// How often sizes are measured and retention is enforced.
-const ROUND: Duration = Duration::from_secs(30);
+/// How often sizes are measured and retention is enforced: what can come in meanwhile must fit
+/// between [`KEEP_BELOW`] and the budget.
+const ROUND: Duration = Duration::from_secs(1);
 /// Every so many rounds memory goes into files, which bounds the log and so the next start; a flush
 /// of metrics writes the whole current window again, so it is rarer, and sooner when memory asks.
-const ROUNDS_PER_FLUSH: [(&str, u32); 3] = [("metrics", 30), ("logs", 4), ("traces", 4)];
+const ROUNDS_PER_FLUSH: [(&str, u32); 3] = [("metrics", 900), ("logs", 120), ("traces", 120)];
+/// The oldest days go when more than this share of the disk budget is used, in percent.
+const KEEP_BELOW: u64 = 90;
+/// Writes are refused when more than this share is used and nothing older is left.
+const REFUSE_FROM: u64 = 97;
+/// Memory goes into files early when the log takes more than this part of the disk budget.
+const LOG_PART: u64 = 8;
+/// The most that the log takes before that.
+const MAX_LOG: u64 = 1 << 30;
 
 /// How often days that are over are sought, to be sealed.
 const SEAL_ROUND: Duration = Duration::from_secs(900);
@@ -36,6 +48,9 @@ pub(crate) struct Upkeep {
     retention: Retention,
     disk: ByteSize,
     late: Duration,
+    ingest: Ingest,
+    /// Whether writes are refused for want of disk.
+    refusing: AtomicBool,
     clock: SharedClock,
     bytes: Gauge<f64>,
     series: Gauge<f64>,
@@ -47,16 +62,17 @@ impl Upkeep {
     /// Prepares the upkeep of `stores`, which take points that are up to `late` old.
     pub(crate) fn new(
         stores: OpenStores,
-        retention: Retention,
-        budget: &Budget,
-        late: Duration,
+        config: &Config,
+        ingest: Ingest,
         clock: SharedClock,
     ) -> Self {
         Upkeep {
             stores,
-            retention,
-            disk: budget.disk,
-            late,
+            retention: config.retention.clone(),
+            disk: config.budget.disk,
+            late: config.metrics.out_of_order_window,
+            ingest,
+            refusing: AtomicBool::new(false),
             clock,
             bytes: instruments::gauge(names::STORAGE_BYTES, "Allocated bytes on disk, by signal."),
             series: instruments::gauge(names::ACTIVE_SERIES, "Active series."),
@@ -71,11 +87,13 @@ impl Upkeep {
         }
     }
 
-    /// Runs in tasks of `tasks` until the group stops.
-    pub(crate) fn start(self, tasks: &TaskGroup) {
+    /// Runs in tasks of `tasks` until the group stops. No day is sealed while memory is short.
+    pub(crate) fn start(self, mut memory_is_short: watch::Receiver<bool>, tasks: &TaskGroup) {
         let sealing = Arc::new(self);
         let (upkeep, stop) = (Arc::clone(&sealing), tasks.stop_token());
         tasks.spawn("upkeep", async move {
+            // What a kill left undone is done at once.
+            upkeep.retain().await;
             for round in 1_u32.. {
                 tokio::select! {
                     () = stop.cancelled() => return,
@@ -92,9 +110,10 @@ impl Upkeep {
                     () = stop.cancelled() => return,
                     () = sealing.clock.sleep(SEAL_ROUND) => {}
                 }
-                // Sealing takes its time, and what is given up is begun again after the next start.
+                // Sealing takes its time, and what is given up is begun again later.
                 tokio::select! {
                     () = stop.cancelled() => return,
+                    Ok(_) = memory_is_short.wait_for(|short| *short) => {}
                     () = sealing.seal() => {}
                 }
             }
@@ -112,9 +131,10 @@ impl Upkeep {
     }
 
     async fn flush(&self, round: u32) {
+        let log_is_long = self.stores.log_bytes() > (self.disk.0 / LOG_PART).min(MAX_LOG);
         for (signal, store) in self.stores.lifecycles() {
             let rounds = ROUNDS_PER_FLUSH.iter().find(|(name, _)| *name == signal);
-            if !round.is_multiple_of(rounds.map_or(1, |(_, rounds)| *rounds)) {
+            if !log_is_long && !round.is_multiple_of(rounds.map_or(1, |(_, rounds)| *rounds)) {
                 continue;
             }
             let flushed = store.flush().await;
@@ -127,15 +147,28 @@ impl Upkeep {
         let sizes = stores.each_ref().map(|(_, store)| store.disk_bytes());
         self.series.record(self.stores.metrics.stats().active_series as f64, &[]);
         let log = [KeyValue::new("signal", "log")];
-        self.bytes.record(self.stores.log_bytes() as f64, &log);
+        let log_bytes = self.stores.log_bytes();
+        self.bytes.record(log_bytes as f64, &log);
         let kept = [self.retention.metrics, self.retention.logs, self.retention.traces];
+        let room = (self.disk.0 / 100 * KEEP_BELOW).saturating_sub(log_bytes);
         for (index, (signal, store)) in stores.iter().enumerate() {
             self.bytes.record(sizes[index] as f64, &[KeyValue::new("signal", *signal)]);
             let limits = RetentionLimits {
                 oldest_ns: self.clock.now_ns().saturating_sub(nanos(kept[index])),
-                max_bytes: share(sizes, index, self.disk.0.saturating_sub(self.stores.log_bytes())),
+                max_bytes: share(sizes, index, room),
             };
             self.enforce(signal, store, limits).await;
+        }
+        let used: u64 = stores.iter().map(|(_, store)| store.disk_bytes()).sum();
+        self.refuse(used.saturating_add(log_bytes));
+    }
+
+    /// Refuses writes while the budget is used up, although the oldest days are gone.
+    fn refuse(&self, used: u64) {
+        let refuse = used > self.disk.0 / 100 * REFUSE_FROM;
+        if self.refusing.swap(refuse, Ordering::AcqRel) != refuse {
+            self.ingest.refuse_all(Shortage::Disk, refuse);
+            tracing::warn!(used, budget = self.disk.0, refusing = refuse, "the disk is short");
         }
     }
 

@@ -1,6 +1,7 @@
 //! The desk every batch passes: weigh, admit, write, count, answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry::metrics::Meter;
@@ -31,6 +32,18 @@ const OVERLOAD_WAIT: Duration = Duration::from_secs(2);
 /// How long a sender should wait while memory is short.
 const MEMORY_WAIT: Duration = Duration::from_secs(10);
 
+/// How long a sender should wait while the disk is full: the oldest data goes every few seconds.
+const DISK_WAIT: Duration = Duration::from_secs(30);
+
+/// What the appliance has run short of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shortage {
+    /// `budget.memory` is nearly used up.
+    Memory,
+    /// `budget.disk` is used up, and nothing older is left to drop.
+    Disk,
+}
+
 /// Takes batches from the doors, lets in what the limits allow and writes it. Cloning is cheap and
 /// shares everything.
 #[derive(Clone)]
@@ -41,6 +54,7 @@ struct Desk {
     limits: IngestLimits,
     clock: SharedClock,
     in_flight: Gate,
+    disk_full: AtomicBool,
     ids: DocumentIds,
     tally: Tally,
     known: KnownSeries,
@@ -67,7 +81,16 @@ impl Ingest {
             cardinality: Mutex::new(Cardinality::new(limits.series, stored)),
             refused: Mutex::default(),
         };
-        Ingest(Arc::new(Desk { stores, limits, clock, in_flight, ids, tally, known }))
+        Ingest(Arc::new(Desk {
+            stores,
+            limits,
+            clock,
+            in_flight,
+            disk_full: AtomicBool::new(false),
+            ids,
+            tally,
+            known,
+        }))
     }
 
     /// Returns the time of arrival, for codecs that stamp what came without a time.
@@ -101,9 +124,12 @@ impl Ingest {
         self.reserve_for(door, signal, bytes, 1)
     }
 
-    /// Refuses every batch while memory is short, or ends that.
-    pub fn refuse_all(&self, refuse: bool) {
-        self.0.in_flight.shut(refuse);
+    /// Refuses every batch for want of something, or ends that.
+    pub fn refuse_all(&self, short_of: Shortage, refuse: bool) {
+        match short_of {
+            Shortage::Memory => self.0.in_flight.shut(refuse),
+            Shortage::Disk => self.0.disk_full.store(refuse, Ordering::Release),
+        }
     }
 
     /// Reserves memory for `points`, which are counted as refused when there is none.
@@ -115,11 +141,15 @@ impl Ingest {
         points: usize,
     ) -> Result<gate::Admitted> {
         let bytes = bytes as u64;
-        if let Some(admitted) = self.0.in_flight.admit(bytes) {
+        let disk_full = self.0.disk_full.load(Ordering::Acquire);
+        if !disk_full && let Some(admitted) = self.0.in_flight.admit(bytes) {
             return Ok(admitted);
         }
         let limit = self.0.limits.in_flight;
-        let error = if self.0.in_flight.is_shut() {
+        let error = if disk_full {
+            let text = "the disk budget is used up (budget.disk); send it again later";
+            Error::unavailable(text, DISK_WAIT)
+        } else if self.0.in_flight.is_shut() {
             let text = "the memory budget is used up (budget.memory); send it again later";
             Error::unavailable(text, MEMORY_WAIT)
         } else if bytes > limit.0 {

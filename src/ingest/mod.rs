@@ -22,7 +22,7 @@ mod tally;
 #[cfg(test)]
 pub(crate) mod recording;
 
-pub use desk::Ingest;
+pub use desk::{Ingest, Shortage};
 pub use door::{Door, Stores};
 pub use limits::{IngestLimits, SeriesLimits};
 pub use offenders::{Offenders, OffendingMetric};

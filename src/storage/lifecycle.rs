@@ -77,6 +77,10 @@ pub trait Lifecycle: Send + Sync {
     /// Returns the allocated bytes on disk (`st_blocks`), 0 for memory stores.
     fn disk_bytes(&self) -> u64;
 
+    /// Gives memory back that only makes reading faster and can be filled again, because the
+    /// appliance runs short of it.
+    fn shed_caches(&self) {}
+
     /// Flushes and closes; later calls fail with `Unavailable`.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod appliance;
 mod sinks;
 
 mod bad_input;
+mod budget;
 mod crash;
 mod delivery;
 mod demo;

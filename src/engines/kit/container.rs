@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use redb::{
-    Builder, Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase, ReadableTable,
-    StorageError, TableDefinition, TableError, WriteTransaction,
+    Builder, Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageError,
+    TableDefinition, WriteTransaction,
 };
 
 use crate::base::error::{Error, ErrorKind, Result};
@@ -21,16 +21,22 @@ use crate::engines::kit::backend::Backend;
 use crate::engines::kit::disk::{Disk, DiskFile};
 
 mod copy;
+mod snapshot;
+
+pub use snapshot::{Row, Snapshot};
 
 /// Values carry behind them the CRC32C of key and value.
 pub(super) const CRC_BYTES: usize = 4;
 /// A value of this many bytes less than a power of two fills its page.
 pub const PAGE_SLACK: usize = 40;
+/// What is said where redb cannot find its way.
+const DAMAGED: &str = "the structure of the file is damaged";
+/// Stands behind the name of a file that is not whole yet.
+const UNFINISHED: &str = ".unfinished";
+/// Page cache of an empty file.
+const SMALL_CACHE_BYTES: usize = 64 << 10;
 /// How long a caller whom the disk refused should wait.
 const RETRY: Duration = Duration::from_secs(5);
-
-/// A key with its value, or with what is wrong with the value.
-pub type Row = (Vec<u8>, Result<Vec<u8>>);
 
 type Table<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
 
@@ -50,7 +56,7 @@ struct Inner {
 
 struct Handle {
     /// `None` after an error, until the file could be opened again.
-    database: Option<Arc<Database>>,
+    database: Option<Arc<Opened>>,
     /// Whether the disk refused something, from which a handle of redb does not recover.
     is_broken: bool,
 }
@@ -63,7 +69,21 @@ impl Container {
     /// `Corrupt` when the file is no container, `Unavailable` when the disk refuses, `Conflict` when
     /// somebody else has the file.
     pub fn open(disk: &Arc<dyn Disk>, path: &Path, cache_bytes: usize) -> Result<Self> {
-        let database = Some(open_database(disk.as_ref(), path, cache_bytes)?);
+        Self::open_before_rename(disk, path, path, cache_bytes)
+    }
+
+    /// Opens the file that is at `now` and that the caller renames to `path`: if the disk refuses
+    /// the open, nothing has taken the place of what is at `path`.
+    ///
+    /// # Errors
+    /// Those of [`Container::open`].
+    pub fn open_before_rename(
+        disk: &Arc<dyn Disk>,
+        now: &Path,
+        path: &Path,
+        cache_bytes: usize,
+    ) -> Result<Self> {
+        let database = Some(open_database(disk.as_ref(), now, cache_bytes)?);
         let handle = RwLock::new(Handle { database, is_broken: false });
         let (disk, path) = (Arc::clone(disk), path.to_owned());
         Ok(Container(Arc::new(Inner { disk, path, cache_bytes, handle })))
@@ -81,9 +101,9 @@ impl Container {
     /// likewise below.
     pub fn snapshot(&self) -> Result<Snapshot> {
         let database = self.0.database()?;
-        let begun = guarded(|| database.begin_read().map_err(fault));
-        let transaction = Arc::new(self.0.checked(begun)?);
-        Ok(Snapshot { transaction, _database: database, container: self.clone() })
+        let transaction =
+            Arc::new(self.0.attempt(|| database.redb()?.begin_read().map_err(fault))?);
+        Ok(Snapshot::new(transaction, database, self.clone()))
     }
 
     /// Runs `edit` in one transaction that is durable when this returns. When `edit` fails nothing
@@ -93,22 +113,21 @@ impl Container {
     /// Those of `edit` and of the disk.
     pub fn write<R>(&self, edit: impl FnOnce(&mut Change<'_>) -> Result<R>) -> Result<R> {
         let database = self.0.database()?;
-        let written = guarded(|| {
-            let mut transaction = database.begin_write().map_err(fault)?;
+        self.0.attempt(|| {
+            let mut transaction = database.redb()?.begin_write().map_err(fault)?;
             transaction.set_durability(Durability::Immediate).map_err(fault)?;
             // The allocator's state goes with every commit, so that no open walks the whole file.
             transaction.set_quick_repair(true);
             let outcome = edit(&mut Change { transaction: &transaction })?;
             transaction.commit().map_err(fault)?;
             Ok(outcome)
-        });
-        self.0.checked(written)
+        })
     }
 }
 
 impl Inner {
     /// Returns the open file, opened again when the disk refused something before.
-    fn database(&self) -> Result<Arc<Database>> {
+    fn database(&self) -> Result<Arc<Opened>> {
         {
             let handle = self.handle.read();
             if let Some(database) = handle.database.as_ref().filter(|_| !handle.is_broken) {
@@ -134,28 +153,69 @@ impl Inner {
         Ok(database)
     }
 
-    /// Passes an outcome on, and remembers when the disk refused.
-    fn checked<R>(&self, outcome: Result<R>) -> Result<R> {
-        if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unavailable) {
+    /// Does something with redb, and remembers when the handle is of no use any more: because the disk
+    /// refused, or because redb panicked on damage and left its locks poisoned.
+    fn attempt<R>(&self, work: impl FnOnce() -> Result<R>) -> Result<R> {
+        let (outcome, panicked) = match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(outcome) => (outcome, false),
+            Err(_) => (Err(Error::corrupt(DAMAGED)), true),
+        };
+        let refused = |error: &Error| error.kind() == ErrorKind::Unavailable;
+        if panicked || outcome.as_ref().err().is_some_and(refused) {
             self.handle.write().is_broken = true;
         }
         outcome
     }
 }
 
-fn open_database(disk: &dyn Disk, path: &Path, cache_bytes: usize) -> Result<Arc<Database>> {
+/// redb's handle, whose closing panics on some damage.
+struct Opened(Option<Database>);
+
+impl Opened {
+    fn redb(&self) -> Result<&Database> {
+        self.0.as_ref().ok_or_else(|| Error::internal("a container is closed"))
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let redb = self.0.take();
+        // What was written is durable since its commit.
+        let _ = guarded(|| {
+            drop(redb);
+            Ok(())
+        });
+    }
+}
+
+fn open_database(disk: &dyn Disk, path: &Path, cache_bytes: usize) -> Result<Arc<Opened>> {
     let named = |error: Error| error.context(path.display());
     let file = match disk.open(path, false) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let file = disk.open(path, true).map_err(|error| named(refused(error)))?;
-            if let Some(directory) = path.parent() {
-                disk.sync_dir(directory).map_err(|error| named(refused(error)))?;
-            }
-            file
+            make(disk, path).map_err(named)?;
+            disk.open(path, false)
         }
-        file => file.map_err(|error| named(refused(error)))?,
+        file => file,
     };
-    redb_of(file, cache_bytes).map(Arc::new).map_err(named)
+    let file = file.map_err(|error| named(refused(error)))?;
+    redb_of(file, cache_bytes).map(|redb| Arc::new(Opened(Some(redb)))).map_err(named)
+}
+
+/// Makes an empty file, which gets its name when it is whole: a file that the disk refused half way
+/// would be no container, and in everybody's way.
+fn make(disk: &dyn Disk, path: &Path) -> Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(UNFINISHED);
+    let new = Path::new(&new);
+    match disk.remove(new) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(refused(error)),
+        _ => {}
+    }
+    let file = disk.open(new, true).map_err(refused)?;
+    drop(redb_of(Arc::clone(&file), SMALL_CACHE_BYTES)?);
+    file.sync_data().map_err(refused)?;
+    disk.rename(new, path).map_err(refused)?;
+    path.parent().map_or(Ok(()), |directory| disk.sync_dir(directory)).map_err(refused)
 }
 
 /// Opens redb on an open file.
@@ -164,93 +224,6 @@ pub(super) fn redb_of(file: Arc<dyn DiskFile>, cache_bytes: usize) -> Result<Dat
         let backend = Backend::new(file);
         Builder::new().set_cache_size(cache_bytes).create_with_backend(backend).map_err(unopened)
     })
-}
-
-/// A container at one moment.
-#[derive(Clone)]
-pub struct Snapshot {
-    transaction: Arc<ReadTransaction>,
-    /// Kept open below the transaction, which could not read without it.
-    _database: Arc<Database>,
-    container: Container,
-}
-
-impl Snapshot {
-    /// Returns a value.
-    ///
-    /// # Errors
-    /// `Corrupt` when it is damaged, or the file's own structure on the way to it; `Unavailable`
-    /// when the disk refuses; likewise below.
-    pub fn get(&self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.read(|| {
-            let Some(open) = self.table(table)? else { return Ok(None) };
-            let value = open.get(key).map_err(fault)?;
-            value.map(|value| checked(table, key, value.value())).transpose()
-        })
-    }
-
-    /// Returns the rows from `from` up to but without `to` (`None`: to the end), in key order. A
-    /// damaged value costs only its own row.
-    pub fn scan(&self, table: &'static str, from: &[u8], to: Option<&[u8]>) -> Result<Vec<Row>> {
-        self.read(|| {
-            let Some(open) = self.table(table)? else { return Ok(Vec::new()) };
-            let range = match to {
-                Some(to) => open.range(from..to),
-                None => open.range(from..),
-            };
-            let mut rows = Vec::new();
-            for row in range.map_err(fault)? {
-                let (key, value) = row.map_err(fault)?;
-                rows.push((key.value().to_vec(), checked(table, key.value(), value.value())));
-            }
-            Ok(rows)
-        })
-    }
-
-    /// Returns the row with the greatest key from `from` to `to`, both included.
-    pub fn last_in(&self, table: &'static str, from: &[u8], to: &[u8]) -> Result<Option<Row>> {
-        self.read(|| {
-            let Some(open) = self.table(table)? else { return Ok(None) };
-            let row = open.range(from..=to).map_err(fault)?.next_back();
-            let Some(row) = row else { return Ok(None) };
-            let (key, value) = row.map_err(fault)?;
-            Ok(Some((key.value().to_vec(), checked(table, key.value(), value.value()))))
-        })
-    }
-
-    /// Shows every row of a table in key order, without holding more than one.
-    ///
-    /// # Errors
-    /// Those of `see` too, which end the round.
-    pub fn visit(
-        &self,
-        table: &'static str,
-        mut see: impl FnMut(&[u8], Result<Vec<u8>>) -> Result<()>,
-    ) -> Result<()> {
-        self.read(|| {
-            let Some(open) = self.table(table)? else { return Ok(()) };
-            for row in open.range::<&[u8]>(..).map_err(fault)? {
-                let (key, value) = row.map_err(fault)?;
-                see(key.value(), checked(table, key.value(), value.value()))?;
-            }
-            Ok(())
-        })
-    }
-
-    fn read<R>(&self, read: impl FnOnce() -> Result<R>) -> Result<R> {
-        self.container.0.checked(guarded(read))
-    }
-
-    fn table(
-        &self,
-        name: &'static str,
-    ) -> Result<Option<redb::ReadOnlyTable<&'static [u8], &'static [u8]>>> {
-        match self.transaction.open_table(Table::new(name)) {
-            Ok(table) => Ok(Some(table)),
-            Err(TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(error) => Err(fault(error)),
-        }
-    }
 }
 
 /// A change that has not happened yet.
@@ -329,8 +302,7 @@ fn checked(table: &str, key: &[u8], stored: &[u8]) -> Result<Vec<u8>> {
 
 /// redb panics on some damage of its own structure; for us that is damage like any other.
 pub(super) fn guarded<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(Error::corrupt("the structure of the file is damaged")))
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::corrupt(DAMAGED)))
 }
 
 pub(super) fn refused(error: std::io::Error) -> Error {
@@ -347,10 +319,11 @@ pub(super) fn fault(error: impl Into<redb::Error>) -> Error {
         redb::Error::Io(cause) if cause.kind() == std::io::ErrorKind::UnexpectedEof => {
             Error::corrupt("the file ends too early")
         }
-        error @ (redb::Error::Io(_)
-        | redb::Error::PreviousIo
-        | redb::Error::DatabaseClosed
-        | redb::Error::LockPoisoned(_)) => Error::unavailable(error.to_string(), RETRY),
+        // A panic before this poisoned it, and redb panics on damage only.
+        redb::Error::LockPoisoned(_) => Error::corrupt(DAMAGED),
+        error @ (redb::Error::Io(_) | redb::Error::PreviousIo | redb::Error::DatabaseClosed) => {
+            Error::unavailable(error.to_string(), RETRY)
+        }
         error => Error::internal(format!("container: {error}")),
     }
 }

@@ -158,6 +158,11 @@ impl FaultyDisk {
         self.state.lock().failure = None;
     }
 
+    /// Returns how many changes there were.
+    pub(crate) fn operations(&self) -> u64 {
+        self.state.lock().operations
+    }
+
     /// Lets no file of this name be made.
     pub(crate) fn refuse_name(&self, name: Option<&Path>) {
         self.state.lock().refused_name = name.map(Path::to_owned);
@@ -256,6 +261,9 @@ impl Disk for FaultyDisk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.change()?;
         let mut state = self.state.lock();
+        if state.refused_name.as_deref() == Some(to) {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
         let file = state.files.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.files.insert(to.to_owned(), Arc::clone(&file));
         let (old, new) = (Some(from.to_owned()), Some(to.to_owned()));

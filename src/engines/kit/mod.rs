@@ -15,6 +15,8 @@ pub mod new_container;
 pub mod partitions;
 pub mod lock;
 pub mod cache;
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(test)]
 pub(crate) mod faulty_disk;
 

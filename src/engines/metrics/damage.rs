@@ -16,7 +16,7 @@ use crate::telemetry::names;
 const MAX_REMEMBERED: usize = 10_000;
 
 /// Stands for a table where a whole file is damaged.
-const WHOLE_FILE: &str = "file";
+pub(super) const WHOLE_FILE: &str = "file";
 
 /// A damaged row: day, table and key.
 type Place = (Day, &'static str, Vec<u8>);

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::error::{Error, Result};
 use crate::engines::kit::container::{Change, Container, Snapshot};
 use crate::engines::metrics::codec::bytes::Reader;
-use crate::engines::metrics::damage::Damage;
+use crate::engines::metrics::damage::{Damage, WHOLE_FILE};
 use crate::engines::metrics::day_series::DaySeries;
 use crate::engines::metrics::index::{Index, SeriesRef};
 use crate::engines::metrics::mark::Mark;
@@ -214,31 +214,48 @@ impl DayFile {
         }
     }
 
-    /// Writes every row into an empty file. Damaged ones are left out.
+    /// Writes every row into an empty file. Damaged ones are noted and left out.
     ///
     /// # Errors
     /// Those of the containers.
-    pub(super) fn copy_rows(&self, change: &mut Change<'_>) -> Result<()> {
-        let snapshot = self.container.snapshot()?;
+    pub(super) fn copy_rows(&self, change: &mut Change<'_>, damage: &mut Damage) -> Result<()> {
+        let snapshot = match self.container.snapshot() {
+            Ok(snapshot) => snapshot,
+            Err(error) => return damage.note(self.day, WHOLE_FILE, &[], &error),
+        };
         for table in TABLES {
             snapshot.visit(table, |key, value| match value {
                 Ok(value) => change.put(table, key, &value),
-                Err(error) if error.kind() == ErrorKind::Corrupt => Ok(()),
-                Err(error) => Err(error),
+                Err(error) => damage.note(self.day, table, key, &error),
             })?;
         }
         Ok(())
     }
 
-    /// Opens the day as it is now.
+    /// Writes the rows that are in memory too, which may be unreadable in the file.
+    ///
+    /// # Errors
+    /// Those of the new container.
+    pub(super) fn copy_memory(&self, change: &mut Change<'_>) -> Result<()> {
+        put_tombstones(change, &self.tombstones())?;
+        change.put(META, MARK_KEY, &self.mark().encode())
+    }
+
+    /// Opens the day as it is now; `None` when its file cannot be read at all, which is noted.
     ///
     /// # Errors
     /// `Internal` from the container; damaged blocks of series are only noted.
-    pub(super) fn view(self: &Arc<Self>, damage: &mut Damage) -> Result<DayView> {
+    pub(super) fn view(self: &Arc<Self>, damage: &mut Damage) -> Result<Option<DayView>> {
         let mark = self.mark();
-        let snapshot = self.container.snapshot()?;
+        let snapshot = match self.container.snapshot() {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                damage.note(self.day, WHOLE_FILE, &[], &error)?;
+                return Ok(None);
+            }
+        };
         let series = self.series(&snapshot, mark, damage)?;
-        Ok(DayView::new(self.day, snapshot, series, self.tombstones(), mark))
+        Ok(Some(DayView::new(self.day, snapshot, series, self.tombstones(), mark)))
     }
 
     fn series(&self, snapshot: &Snapshot, mark: Mark, damage: &mut Damage) -> Result<DaySeries> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::engines::kit::container::Snapshot;
 use crate::engines::metrics::blob::Blob;
 use crate::engines::metrics::codec::bytes::Reader;
@@ -70,9 +70,13 @@ pub(super) fn delete_from_day(
     file.set_tombstones(tombstones);
     let lost = touched.iter().filter(|(_, loss)| loss.of_points).map(|(series, _)| *series);
     let mut labels = Vec::new();
-    let view = file.view(damage)?;
+    let view = file.view(damage)?.ok_or_else(unreadable)?;
     view.series().labels(&lost.collect(), damage, |_, own| labels.push(own.clone()))?;
     Ok(labels)
+}
+
+fn unreadable() -> Error {
+    Error::corrupt("the day's file cannot be read")
 }
 
 /// Returns what the matching series that have something inside `range` lose.
@@ -83,7 +87,7 @@ fn touched(
     damage: &mut Damage,
 ) -> Result<BTreeMap<SeriesRef, Loss>> {
     let all = TimeRange::<TimestampMs>::ALL;
-    let mut view = file.view(damage)?;
+    let mut view = file.view(damage)?.ok_or_else(unreadable)?;
     let matching = view.series().matching_any(match_sets, damage)?;
     let mut touched = BTreeMap::new();
     for series in matching {

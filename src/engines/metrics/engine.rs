@@ -195,7 +195,9 @@ fn write_head(
         let file = files.of_day(shared, day)?;
         // An earlier try of this flush may have come this far.
         if file.mark().flushed < progress.lsn {
-            write_day(&file, &head, &plan, progress, None, &mut damage)?;
+            files.rescuing(shared, &file, |file| {
+                write_day(file, &head, &plan, progress, None, &mut damage)
+            })?;
         }
     }
     let families: Vec<MetricMetadata> = {
@@ -205,7 +207,9 @@ fn write_head(
     };
     let file = files.of_day(shared, newest)?;
     let last = Some(families.as_slice());
-    let written = write_day(&file, &head, &last_plan, progress, last, &mut damage);
+    let written = files.rescuing(shared, &file, |file| {
+        write_day(file, &head, &last_plan, progress, last, &mut damage)
+    });
     if written.is_err() {
         shared.families.lock().changed = true;
     }
@@ -323,6 +327,10 @@ impl Lifecycle for Engine {
 
     fn disk_bytes(&self) -> u64 {
         self.files.allocated()
+    }
+
+    fn shed_caches(&self) {
+        self.shared.places.read().shed();
     }
 
     async fn close(&self) -> Result<()> {

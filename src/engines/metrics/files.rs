@@ -9,7 +9,7 @@ use crate::engines::kit::disk::Disk;
 use crate::engines::kit::new_container::NewContainer;
 use crate::engines::kit::partitions::{self, Partition};
 use crate::engines::metrics::apply::Shared;
-use crate::engines::metrics::damage::Quarantine;
+use crate::engines::metrics::damage::{Damage, Quarantine};
 use crate::engines::metrics::day::DayFile;
 use crate::engines::metrics::sealed_index::IndexCache;
 use crate::model::time::Day;
@@ -116,17 +116,45 @@ impl Files {
         self.disk.open(&new, false)?.sync_data()?;
         // A power cut must not show the name without what it names.
         self.disk.sync_dir(&self.dir.join(NEW))?;
+        // Whatever the disk refuses up to the rename leaves the old file in place.
+        let container = Container::open_before_rename(&self.disk, &new, &path, OLD_CACHE_BYTES)?;
+        let file = DayFile::open(container, day, &self.cache)?;
         self.disk.rename(&new, &path)?;
-        let synced = self.disk.sync_dir(&self.dir);
-        match self.open_day(&path, day, OLD_CACHE_BYTES) {
-            Ok(file) => shared.places.write().add_day(Arc::new(file)),
-            Err(error) => {
-                // Nothing may write to the old file, which has no name any more.
-                shared.places.write().remove_day(day);
-                return Err(error);
+        shared.places.write().add_day(Arc::new(file));
+        Ok(self.disk.sync_dir(&self.dir)?)
+    }
+
+    /// Does something to a day's file. When that shows that the structure of the file is damaged, what
+    /// can be read is saved into a new one first, and the damaged one is put aside.
+    ///
+    /// # Errors
+    /// Those of `work`, of the file system and of the containers.
+    pub(super) fn rescuing<R>(
+        &self,
+        shared: &Shared,
+        file: &Arc<DayFile>,
+        mut work: impl FnMut(&Arc<DayFile>) -> Result<R>,
+    ) -> Result<R> {
+        match work(file) {
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                work(&self.rescue(shared, file, &error)?)
             }
+            done => done,
         }
-        Ok(synced?)
+    }
+
+    fn rescue(&self, shared: &Shared, old: &Arc<DayFile>, error: &Error) -> Result<Arc<DayFile>> {
+        let day = old.day();
+        shared.quarantine.meet_file(day, error);
+        let new = self.create(&self.new_path(day), OLD_CACHE_BYTES)?;
+        old.copy_rows(&mut new.change(), &mut shared.quarantine.notes())?;
+        old.copy_memory(&mut new.change())?;
+        new.finish()?;
+        put_aside(self.disk.as_ref(), &self.path(day))?;
+        self.replace(shared, day)?;
+        let files = shared.places.read();
+        let file = files.day(day).ok_or_else(|| Error::internal("a saved day is missing"))?;
+        Ok(Arc::clone(file))
     }
 
     /// Writes copies of days into a new directory.
@@ -137,6 +165,7 @@ impl Files {
         &self,
         days: impl Iterator<Item = &'a Arc<DayFile>>,
         to: &Path,
+        damage: &mut Damage,
     ) -> Result<()> {
         if !self.disk.list(to)?.is_empty() {
             let text = format!("{} holds files already", to.display());
@@ -146,7 +175,7 @@ impl Files {
         for file in days {
             let path = to.join(format!("{}{SUFFIX}", file.day()));
             let new = self.create(&path, OLD_CACHE_BYTES)?;
-            file.copy_rows(&mut new.change())?;
+            file.copy_rows(&mut new.change(), damage)?;
             new.finish()?;
         }
         Ok(self.disk.sync_dir(to)?)

@@ -217,6 +217,9 @@ fn join_exemplars(old: Option<&[u8]>, new: &[Exemplar], window: Window) -> Joine
 }
 
 /// Returns the blobs of a window; a damaged one comes without its bytes.
+///
+/// # Errors
+/// `Corrupt` when the structure of the file hides some of them.
 pub(super) fn blobs(
     before: &Snapshot,
     table: &'static str,
@@ -227,6 +230,7 @@ pub(super) fn blobs(
     for (key, bytes) in before.scan(table, &[window.number], Some(&[window.number + 1]))? {
         let bytes = match bytes {
             Ok(bytes) => bytes,
+            Err(error) if key.is_empty() => return Err(error),
             Err(error) => {
                 damage.note(window.day, table, &key, &error)?;
                 Vec::new()

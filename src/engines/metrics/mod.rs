@@ -88,6 +88,8 @@ mod questions;
 mod damage;
 mod facts;
 pub(super) mod codec;
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(test)]
 mod tests;
 

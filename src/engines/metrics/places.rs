@@ -127,6 +127,11 @@ impl Places {
         }
     }
 
+    /// Gives the series of all days but the newest two away.
+    pub(super) fn shed(&self) {
+        self.days.values().rev().skip(2).for_each(|file| file.unload_index());
+    }
+
     /// Returns the time of the oldest point.
     pub(super) fn oldest(&self) -> Option<TimestampMs> {
         let files = self.days.values().map(|file| file.mark().bounds);

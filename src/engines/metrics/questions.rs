@@ -94,7 +94,7 @@ fn each_day(
         return Ok(());
     }
     for day in places.days(query.range) {
-        let view = day.view(damage)?;
+        let Some(view) = day.view(damage)? else { continue };
         let asked = match query.match_sets.is_empty() {
             true => None,
             false => Some(view.series().matching_any(&query.match_sets, damage)?),
@@ -139,7 +139,7 @@ pub(super) fn exemplars(
         }
     }
     for day in places.days_around(range) {
-        let view = day.view(&mut damage)?;
+        let Some(view) = day.view(&mut damage)? else { continue };
         let asked = view.series().matching_any(match_sets, &mut damage)?;
         let mut own = Vec::new();
         for series in &asked {

@@ -68,7 +68,8 @@ impl Sealing {
     pub(super) fn start(old: Arc<DayFile>, files: &Files, quarantine: &Quarantine) -> Result<Self> {
         let (mark, tombstones) = (old.mark(), old.tombstones());
         let mut damage = quarantine.notes();
-        let view = old.view(&mut damage)?;
+        let unreadable = || Error::corrupt("the day's file cannot be read");
+        let view = old.view(&mut damage)?.ok_or_else(unreadable)?;
         let order = by_labels(&view, &mut damage)?;
         let new = files.create(&files.new_path(old.day()), CACHE_BYTES)?;
         Ok(Sealing {

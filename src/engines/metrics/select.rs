@@ -77,7 +77,7 @@ pub(super) async fn open(
             tokio::task::yield_now().await;
         }
         for day in places.days(query.range) {
-            let view = day.view(&mut damage)?;
+            let Some(view) = day.view(&mut damage)? else { continue };
             found.add_day(days.len() as u32, &view, query, &mut damage)?;
             days.push(view);
             tokio::task::yield_now().await;

@@ -8,6 +8,7 @@
 //! repeat among the series of a block cost next to nothing compressed, so there is no table of
 //! symbols.
 
+use crate::base::decompress::{Encoding, decompress};
 use crate::base::error::{Error, Result};
 use crate::engines::metrics::codec::bytes::{Reader, put_bytes, put_varint};
 use crate::engines::metrics::record::read_labels;
@@ -49,7 +50,8 @@ pub(super) fn decode(block: &[u8]) -> Result<Vec<Labels>> {
     }
     let count = bytes.count(MAX_BLOCK_SERIES)?;
     let length = bytes.count(MAX_LIST)?;
-    let list = zstd::bulk::decompress(bytes.rest(), length)
+    // The length is a claim: no more is reserved than what really comes out.
+    let list = decompress(Encoding::Zstd, bytes.rest(), length)
         .map_err(|error| Error::corrupt(format!("a series block does not inflate: {error}")))?;
     let mut list = Reader::new(&list);
     (0..count).map(|_| read_labels(&mut list)).collect()

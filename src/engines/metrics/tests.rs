@@ -3,6 +3,9 @@
 mod golden;
 mod lives;
 mod seals;
+mod ledger;
+mod cuts;
+mod damage;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -135,14 +135,16 @@ impl Engine {
         let _no_seal = self.sealing.lock().await;
         self.flush_all().await?;
         let one = Arc::clone(&self.upkeep).lock_owned().await;
-        let shared = Arc::clone(&self.shared);
+        let (shared, files) = (Arc::clone(&self.shared), Arc::clone(&self.files));
         let deleted = blocking(move || {
             let _one = one;
             let places = shared.places.read().clone();
             let mut damage = shared.quarantine.notes();
             let mut deleted: HashSet<Labels> = HashSet::new();
             for file in places.days_around(range) {
-                deleted.extend(delete_from_day(file, &match_sets, range, &mut damage)?);
+                deleted.extend(files.rescuing(&shared, file, |file| {
+                    delete_from_day(file, &match_sets, range, &mut damage)
+                })?);
             }
             Ok(deleted.len() as u64)
         });
@@ -159,7 +161,7 @@ impl Engine {
         blocking(move || {
             let _one = one;
             let places = shared.places.read().clone();
-            files.copy(places.all_days(), &to)
+            files.copy(places.all_days(), &to, &mut shared.quarantine.notes())
         })
         .await
     }

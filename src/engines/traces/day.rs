@@ -61,9 +61,9 @@ impl DayFile {
                 .map_err(|_| Error::corrupt("the block number is too large"))?;
         }
         for (key, row) in snapshot.scan(STATS, &[], None)? {
-            let number = key.first_chunk::<4>().map(|key| u32::from_be_bytes(*key));
-            let number = number.ok_or_else(|| Error::corrupt("a block has a short key"))?;
-            match row.and_then(|row| BlockStats::decode(number, &row)) {
+            let number = || key.first_chunk::<4>().map(|key| u32::from_be_bytes(*key));
+            let number = || number().ok_or_else(|| Error::corrupt("a block has a short key"));
+            match row.and_then(|row| BlockStats::decode(number()?, &row)) {
                 Ok(stats) => state.blocks.push(Arc::new(stats)),
                 Err(error) => state.damage.push(format!("traces of {day}: {error}")),
             }

@@ -16,7 +16,7 @@ impl Snapshot {
     pub fn copy_to(&self, to: &Path, cache_bytes: usize) -> Result<()> {
         let copy = open_database(self.container.0.disk.as_ref(), to, cache_bytes)?;
         guarded(|| {
-            let mut change = copy.begin_write().map_err(fault)?;
+            let mut change = copy.redb()?.begin_write().map_err(fault)?;
             change.set_durability(Durability::Immediate).map_err(fault)?;
             change.set_quick_repair(true);
             for handle in self.transaction.list_tables().map_err(fault)? {

@@ -153,6 +153,18 @@ impl<'a> Record<'a> {
         })
     }
 
+    /// Gives changed bytes the length and the checksum of a record, where they are long enough.
+    pub(crate) fn reseal(bytes: &mut [u8], epoch: u64) {
+        if bytes.len() < RECORD_BYTES {
+            return;
+        }
+        let (kind, lsn) = (bytes[8], Lsn(u64_at(bytes, 9)));
+        let length = (bytes.len() - RECORD_BYTES) as u32;
+        let crc = checksum(epoch, kind, lsn, &bytes[RECORD_BYTES..]);
+        bytes[..4].copy_from_slice(&length.to_le_bytes());
+        bytes[4..8].copy_from_slice(&crc.to_le_bytes());
+    }
+
     pub(crate) fn len(&self) -> usize {
         RECORD_BYTES + self.bytes.len()
     }

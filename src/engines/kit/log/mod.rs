@@ -12,6 +12,8 @@
 mod format;
 mod segment;
 mod commit;
+#[doc(hidden)]
+pub mod fuzz;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -177,33 +177,6 @@ async fn found(store: &dyn MetricStore, batches: i64) -> Vec<usize> {
 }
 
 #[tokio::test]
-async fn power_cuts_lose_nothing_acknowledged_and_repeat_nothing() {
-    let mut random = StdRng::seed_from_u64(7);
-    for _ in 0..8 {
-        let mut house = House::new();
-        let mut acknowledged: Vec<bool> = Vec::new();
-        for _ in 0..6 {
-            house.disk.fail_after(random.random_range(1..60), std::io::ErrorKind::Other);
-            for _ in 0..random.random_range(5..40) {
-                let batch = numbered(acknowledged.len() as i64);
-                let taken = house.engine.append(batch).await.map(|receipt| receipt.accepted);
-                acknowledged.push(taken == Ok(10));
-                if taken.is_err() || random.random_range(0..12) == 0 {
-                    // A disk that refuses the log refuses the files as well.
-                    let _ = house.engine.flush().await;
-                }
-            }
-            house = house.reopen(|disk| disk.cut_power(|| random.random())).await;
-            let counts = found(&*house.engine, acknowledged.len() as i64).await;
-            for (number, (count, acknowledged)) in counts.iter().zip(&acknowledged).enumerate() {
-                let whole = *count == 10 || (*count == 0 && !acknowledged);
-                assert!(whole, "batch {number}, acknowledged: {acknowledged}, has {count} of 10");
-            }
-        }
-    }
-}
-
-#[tokio::test]
 async fn a_flush_that_stops_between_two_days_is_finished_later_and_repeats_nothing() {
     for restart in [false, true] {
         let mut house = House::new();

@@ -259,7 +259,7 @@ async fn a_damaged_day_is_left_as_it_is() {
 fn hours(house: &House) -> Option<Vec<(u8, u64, f64)>> {
     let places = house.engine.shared.places.read().clone();
     let mut damage = house.engine.shared.quarantine.notes();
-    let mut view = places.day(day(NOON)).unwrap().view(&mut damage).unwrap();
+    let mut view = places.day(day(NOON)).unwrap().view(&mut damage).unwrap()?;
     let hours = view.aggregates(0, ALL, &mut damage).unwrap()?;
     Some(hours.into_iter().map(|own| (own.hour, own.count, own.increase())).collect())
 }
