@@ -10,6 +10,7 @@ pub mod duration;
 pub mod error;
 pub mod gate;
 pub mod gotemplate;
+pub mod hashed;
 pub mod secret;
 pub mod shutdown;
 pub mod size;

@@ -5,9 +5,9 @@
 //! always are.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Duration;
 
+use crate::base::hashed::HashedMap;
 use crate::ingest::limits::SeriesLimits;
 use crate::model::labels::Labels;
 use crate::model::reject::RejectReason;
@@ -21,7 +21,7 @@ const TOLD: usize = 20;
 #[derive(Debug)]
 pub(crate) struct Cardinality {
     limits: SeriesLimits,
-    series: HashMap<u64, Seen, BuildHasherDefault<Hashed>>,
+    series: HashedMap<Seen>,
     metrics: Vec<Metric>,
     places: HashMap<Box<str>, u32>,
     /// Places of `metrics` that none of the series is of any more.
@@ -43,26 +43,6 @@ struct Seen {
 struct Metric {
     name: Box<str>,
     series: u32,
-}
-
-/// Takes a label hash as it is: it is mixed well already.
-#[derive(Debug, Default)]
-struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
 }
 
 impl Cardinality {

@@ -1,11 +1,9 @@
 //! Labels that came before: a sender repeats the same few thousand label sets for hours, and each
 //! needs its allocation, its check and its sorting only once.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use parking_lot::Mutex;
 
+use crate::base::hashed::HashedMap;
 use crate::model::labels::Labels;
 
 /// Shards, so that requests that are decoded at the same time rarely wait for each other.
@@ -40,27 +38,7 @@ pub struct Lookups {
     pub misses: u64,
 }
 
-type Known = HashMap<u64, Labels, BuildHasherDefault<Hashed>>;
-
-/// Takes a hash as it is: it is mixed well already.
-#[derive(Debug, Default)]
-struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-}
+type Known = HashedMap<Labels>;
 
 impl LabelCache {
     /// Creates an empty cache that holds at most about `bytes` of labels.
