@@ -150,8 +150,13 @@ impl Files {
         old.copy_rows(&mut new.change(), &mut shared.quarantine.notes())?;
         old.copy_memory(&mut new.change())?;
         new.finish()?;
-        put_aside(self.disk.as_ref(), &self.path(day))?;
-        self.replace(shared, day)?;
+        let aside = put_aside(self.disk.as_ref(), &self.path(day))?;
+        let replaced = self.replace(shared, day);
+        if replaced.is_err() && shared.places.read().holds(old) {
+            // The next try finds the file where it was; if this fails too, the next start goes without it.
+            let _ = self.disk.rename(&aside, &self.path(day));
+        }
+        replaced?;
         let files = shared.places.read();
         let file = files.day(day).ok_or_else(|| Error::internal("a saved day is missing"))?;
         Ok(Arc::clone(file))
@@ -238,9 +243,12 @@ impl Files {
     }
 }
 
-fn put_aside(disk: &dyn Disk, path: &Path) -> Result<()> {
+/// Gives a damaged file another name, which it returns.
+fn put_aside(disk: &dyn Disk, path: &Path) -> Result<PathBuf> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(ASIDE);
-    disk.rename(path, Path::new(&aside))?;
-    Ok(disk.sync_dir(path.parent().unwrap_or(path))?)
+    let aside = PathBuf::from(aside);
+    disk.rename(path, &aside)?;
+    disk.sync_dir(path.parent().unwrap_or(path))?;
+    Ok(aside)
 }
