@@ -26,11 +26,8 @@ const ASIDE_SUFFIX: &str = ".redb.damaged";
 /// Files that are not complete yet; emptied at every start.
 const NEW: &str = "tmp";
 
-/// Page cache of a file that is written to.
-const LIVE_CACHE_BYTES: usize = 8 << 20;
-
-/// Page cache of a file of an older day; the operating system caches as well.
-const OLD_CACHE_BYTES: usize = 1 << 20;
+/// Page cache of a file; the operating system caches as well.
+const CACHE_BYTES: usize = 1 << 20;
 
 /// Makes, finds and drops day files.
 pub(super) struct Files {
@@ -59,10 +56,8 @@ impl Files {
         let found = partitions::files(disk.as_ref(), dir, SUFFIX)?;
         let mut days = Vec::with_capacity(found.len());
         let files = Files { disk, dir: dir.to_owned(), cache: IndexCache::new() };
-        for (place, partition) in found.iter().enumerate() {
-            let newest = place + 1 == found.len();
-            let cache = if newest { LIVE_CACHE_BYTES } else { OLD_CACHE_BYTES };
-            match files.open_day(&partition.path, partition.day, cache) {
+        for partition in &found {
+            match files.open_day(&partition.path, partition.day) {
                 Ok(day) => days.push(day),
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
                     put_aside(files.disk.as_ref(), &partition.path)?;
@@ -82,7 +77,7 @@ impl Files {
         if let Some(file) = shared.places.read().day(day) {
             return Ok(Arc::clone(file));
         }
-        let file = Arc::new(self.open_day(&self.path(day), day, LIVE_CACHE_BYTES)?);
+        let file = Arc::new(self.open_day(&self.path(day), day)?);
         shared.places.write().add_day(Arc::clone(&file));
         Ok(file)
     }
@@ -117,7 +112,7 @@ impl Files {
         // A power cut must not show the name without what it names.
         self.disk.sync_dir(&self.dir.join(NEW))?;
         // Whatever the disk refuses up to the rename leaves the old file in place.
-        let container = Container::open_before_rename(&self.disk, &new, &path, OLD_CACHE_BYTES)?;
+        let container = Container::open_before_rename(&self.disk, &new, &path, CACHE_BYTES)?;
         let file = DayFile::open(container, day, &self.cache)?;
         self.disk.rename(&new, &path)?;
         shared.places.write().add_day(Arc::new(file));
@@ -146,7 +141,7 @@ impl Files {
     fn rescue(&self, shared: &Shared, old: &Arc<DayFile>, error: &Error) -> Result<Arc<DayFile>> {
         let day = old.day();
         shared.quarantine.meet_file(day, error);
-        let new = self.create(&self.new_path(day), OLD_CACHE_BYTES)?;
+        let new = self.create(&self.new_path(day), CACHE_BYTES)?;
         old.copy_rows(&mut new.change(), &mut shared.quarantine.notes())?;
         old.copy_memory(&mut new.change())?;
         new.finish()?;
@@ -179,7 +174,7 @@ impl Files {
         self.disk.create_dir(to)?;
         for file in days {
             let path = to.join(format!("{}{SUFFIX}", file.day()));
-            let new = self.create(&path, OLD_CACHE_BYTES)?;
+            let new = self.create(&path, CACHE_BYTES)?;
             file.copy_rows(&mut new.change(), damage)?;
             new.finish()?;
         }
@@ -237,8 +232,8 @@ impl Files {
         self.dir.join(format!("{day}{SUFFIX}"))
     }
 
-    fn open_day(&self, path: &Path, day: Day, cache_bytes: usize) -> Result<DayFile> {
-        let container = Container::open(&self.disk, path, cache_bytes)?;
+    fn open_day(&self, path: &Path, day: Day) -> Result<DayFile> {
+        let container = Container::open(&self.disk, path, CACHE_BYTES)?;
         DayFile::open(container, day, &self.cache).map_err(|error| error.context(path.display()))
     }
 }
