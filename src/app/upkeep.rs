@@ -22,9 +22,15 @@ use crate::telemetry::{instruments, names};
 /// How often sizes are measured and retention is enforced: what can come in meanwhile must fit
 /// between [`KEEP_BELOW`] and the budget.
 const ROUND: Duration = Duration::from_secs(1);
-/// Every so many rounds memory goes into files, which bounds the log and so the next start; a flush
-/// of metrics writes the whole current window again, so it is rarer, and sooner when memory asks.
-const ROUNDS_PER_FLUSH: [(&str, u32); 3] = [("metrics", 900), ("logs", 120), ("traces", 120)];
+/// How often memory goes into files, when neither memory nor the log asks for it sooner. Metrics are
+/// packed in windows of two hours, each of which is best written once, when it is over.
+const FLUSH_EVERY: [(&str, Duration); 3] = [
+    ("metrics", Duration::from_secs(7_200)),
+    ("logs", Duration::from_secs(120)),
+    ("traces", Duration::from_secs(120)),
+];
+/// How long after the end of its span memory goes into files: what comes a little late is with it.
+const REST_OF_A_SPAN: Duration = Duration::from_secs(60);
 /// The oldest days go when more than this share of the disk budget is used, in percent.
 const KEEP_BELOW: u64 = 90;
 /// Writes are refused when more than this share is used and nothing older is left.
@@ -94,13 +100,16 @@ impl Upkeep {
         tasks.spawn("upkeep", async move {
             // What a kill left undone is done at once.
             upkeep.retain().await;
-            for round in 1_u32.. {
+            let mut before = upkeep.clock.now_ms();
+            loop {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = upkeep.clock.sleep(ROUND) => {}
                 }
-                upkeep.flush(round).await;
+                let now = upkeep.clock.now_ms();
+                upkeep.flush(before, now).await;
                 upkeep.retain().await;
+                before = now;
             }
         });
         let stop = tasks.stop_token();
@@ -130,15 +139,15 @@ impl Upkeep {
         }
     }
 
-    async fn flush(&self, round: u32) {
+    /// Flushes the stores whose span ended behind `before` and until `now`, or all when the log is long.
+    async fn flush(&self, before: i64, now: i64) {
         let log_is_long = self.stores.log_bytes() > (self.disk.0 / LOG_PART).min(MAX_LOG);
         for (signal, store) in self.stores.lifecycles() {
-            let rounds = ROUNDS_PER_FLUSH.iter().find(|(name, _)| *name == signal);
-            if !log_is_long && !round.is_multiple_of(rounds.map_or(1, |(_, rounds)| *rounds)) {
-                continue;
+            let every = FLUSH_EVERY.iter().find(|(name, _)| *name == signal);
+            if log_is_long || every.is_none_or(|(_, every)| ends_between(before, now, *every)) {
+                let flushed = store.flush().await;
+                self.check(signal, "flush", flushed);
             }
-            let flushed = store.flush().await;
-            self.check(signal, "flush", flushed);
         }
     }
 
@@ -206,8 +215,18 @@ impl Upkeep {
 /// Returns the last day that ended long enough before `now_ms`.
 fn last_to_seal(now_ms: i64, late: Duration) -> Day {
     let rest = REST_OF_A_DAY + late.min(LONGEST_WINDOW);
-    let rest = i64::try_from(rest.as_millis()).unwrap_or(i64::MAX);
-    Day::of_ms(TimestampMs(now_ms.saturating_sub(rest))).previous()
+    Day::of_ms(TimestampMs(now_ms.saturating_sub(millis(rest)))).previous()
+}
+
+/// Returns whether a span of this length, counted from 1970, and its rest ended behind `before` and
+/// until `now`.
+fn ends_between(before: i64, now: i64, every: Duration) -> bool {
+    let number = |at: i64| at.saturating_sub(millis(REST_OF_A_SPAN)).div_euclid(millis(every));
+    number(before) != number(now)
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn nanos(span: Duration) -> i64 {
@@ -236,6 +255,17 @@ mod tests {
         assert_eq!(last_to_seal(midnight + 2 * hour - 1, late), Day(98));
         assert_eq!(last_to_seal(midnight + 2 * hour, late), Day(99));
         assert_eq!(last_to_seal(midnight + 23 * hour, Duration::MAX), Day(99));
+    }
+
+    #[test]
+    fn memory_goes_into_files_once_a_span_a_minute_after_its_end() {
+        let (two, hours) = (Duration::from_secs(7_200), 7_200_000);
+        let flushes = (0..86_400).filter(|at| ends_between(at * 1_000, (at + 1) * 1_000, two));
+        assert_eq!(
+            flushes.map(|at| (at * 1_000 + 1_000) % hours).collect::<Vec<_>>(),
+            [60_000; 12]
+        );
+        assert!(ends_between(0, hours * 3, two), "a clock that was put forward");
     }
 
     #[test]

@@ -37,9 +37,6 @@ pub trait Apply: Send + Sync + 'static {
         true
     }
 
-    /// Told when the batch's record has its place in the log, in the order of the log.
-    fn placed(&self, _batch: &Self::Batch) {}
-
     /// Applies what [`Apply::encode`] gave in an earlier life, with the outcome of that time.
     ///
     /// # Errors
@@ -143,7 +140,6 @@ impl<A: Apply> Writer<A> {
                 packed = entrance.target.encode(&mut batch).pack(entrance.signal);
             }
             let pending = entrance.log.append_packed(packed)?;
-            entrance.target.placed(&batch);
             let command = Command::Apply { pending, batch, answer, _room: room };
             queue.send(command).map_err(|_| stopped())?;
         }

@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! hours: bit mask (bit 0 to 24), mask of those hours whose values are not all whole numbers,
-//!   form u8 (0 columns, 1 one value all day)
+//!   form u8 (0 columns, 1 one value all day, 2 a counter without resets)
 //! count of points, milliseconds from the hour's start to the first and from the last to its end:
 //!   a column of integers each
 //! columns: sum, smallest, greatest, first, last value, what resets took away: a column of floats each
+//! a counter without resets: the columns sum, first, last; the first is the smallest, the last the greatest
 //! one value: the value (8 bytes); the sum is the count times the value, nothing was taken away
 //! ```
 //! Hour 1 holds what is later than the day's start and not later than one hour after, as PromQL's
@@ -24,6 +25,7 @@ const HOUR_MS: i64 = 3_600_000;
 
 const COLUMNS: u8 = 0;
 const ONE_VALUE: u8 = 1;
+const RISING: u8 = 2;
 
 /// What one hour of one float series amounts to.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -152,15 +154,19 @@ pub(super) fn put(hours: &[HourAggregate], start: TimestampMs) -> Vec<u8> {
     let broken = hours.iter().filter(|own| !own.whole);
     put_varint(&mut out, broken.fold(0, |mask, own| mask | 1 << own.hour));
     let value = hours.first().map_or(0.0, |own| own.first.value);
-    let one_value = hours.iter().all(|own| own.is_one_value(value));
-    out.push(if one_value { ONE_VALUE } else { COLUMNS });
+    let form = match () {
+        () if hours.iter().all(|own| own.is_one_value(value)) => ONE_VALUE,
+        () if hours.iter().all(HourAggregate::is_rising) => RISING,
+        () => COLUMNS,
+    };
+    out.push(form);
     let integers = |out: &mut Vec<u8>, of: &dyn Fn(&HourAggregate) -> i64| {
         integers::encode(&hours.iter().map(of).collect::<Vec<_>>(), out);
     };
     integers(&mut out, &|own| own.count as i64);
     integers(&mut out, &|own| own.first.timestamp.0.wrapping_sub(bounds(own.hour, start).0));
     integers(&mut out, &|own| bounds(own.hour, start).1.wrapping_sub(own.last.timestamp.0));
-    if one_value {
+    if form == ONE_VALUE {
         put_float(&mut out, value);
         return out;
     }
@@ -168,11 +174,15 @@ pub(super) fn put(hours: &[HourAggregate], start: TimestampMs) -> Vec<u8> {
         floats::encode(&hours.iter().map(of).collect::<Vec<_>>(), Effort::Quick, out);
     };
     floats(&mut out, &|own| own.sum);
-    floats(&mut out, &|own| own.min);
-    floats(&mut out, &|own| own.max);
+    if form == COLUMNS {
+        floats(&mut out, &|own| own.min);
+        floats(&mut out, &|own| own.max);
+    }
     floats(&mut out, &|own| own.first.value);
     floats(&mut out, &|own| own.last.value);
-    floats(&mut out, &|own| own.taken);
+    if form == COLUMNS {
+        floats(&mut out, &|own| own.taken);
+    }
     out
 }
 
@@ -205,6 +215,11 @@ pub(super) fn read(entry: &[u8], start: TimestampMs) -> Result<Vec<HourAggregate
             }
             columns
         }
+        RISING => {
+            let [sums, firsts, lasts] = [(); 3].map(|()| floats::decode(&mut bytes, hours.len()));
+            let (sums, firsts, lasts) = (sums?, firsts?, lasts?);
+            [sums, firsts.clone(), lasts.clone(), firsts, lasts, vec![0.0; hours.len()]]
+        }
         other => return Err(Error::corrupt(format!("unknown form {other} of aggregates"))),
     };
     if !bytes.rest().is_empty() {
@@ -233,6 +248,12 @@ impl HourAggregate {
         let all = [self.first.value, self.last.value, self.min, self.max];
         all.iter().all(|own| own.to_bits() == value.to_bits())
             && self.sum.to_bits() == (self.count as f64 * value).to_bits()
+            && self.taken.to_bits() == 0
+    }
+
+    fn is_rising(&self) -> bool {
+        self.min.to_bits() == self.first.value.to_bits()
+            && self.max.to_bits() == self.last.value.to_bits()
             && self.taken.to_bits() == 0
     }
 }

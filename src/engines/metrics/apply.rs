@@ -211,15 +211,6 @@ impl Apply for Shared {
         write.place.as_ref().is_some_and(|place| Arc::ptr_eq(&place.head, places.active()))
     }
 
-    fn placed(&self, write: &Write) {
-        let Some(Place { head, named }) = &write.place else { return };
-        let new = named.iter().flatten().filter(|named| named.with_labels);
-        let new: Vec<_> = new.map(|named| named.series).collect();
-        if !new.is_empty() {
-            head.write().set_logged(&new);
-        }
-    }
-
     fn replay(&self, lsn: Lsn, payload: &[u8]) -> Result<()> {
         let places = self.places.read().clone();
         let mut lives = self.lives.lock();
@@ -255,6 +246,9 @@ impl Apply for Shared {
             let mut head = head.write();
             for (index, (write, named)) in batch.series.iter().zip(named).enumerate() {
                 let series = named.map(|named| named.series);
+                if let Some(Named { series, with_labels: true }) = named {
+                    head.set_logged(series);
+                }
                 head.write(index, series, write, limits, &mut receipt)?;
             }
         }

@@ -90,6 +90,23 @@ pub(super) fn sealed_key(first: u32) -> [u8; 4] {
     first.to_be_bytes()
 }
 
+/// Returns the key of the blob that begins with a part of the entry of which `key` is the own key. It
+/// stands between that and the key of the next series.
+pub(super) fn with_part(key: &[u8], part: u16) -> Vec<u8> {
+    match part {
+        0 => key.to_vec(),
+        part => [key, &part.to_be_bytes()].concat(),
+    }
+}
+
+/// Returns the first series whose entry begins in the blob with this key, when keys without a part
+/// have `plain` bytes.
+pub(super) fn first_whole(key: &[u8], plain: usize) -> Result<SeriesRef> {
+    let series = first_series(key.get(..plain).unwrap_or(key))?;
+    // The entry in front began before.
+    Ok(if key.len() > plain { series.saturating_add(1) } else { series })
+}
+
 /// Returns the series of a key that [`blob_key`] made.
 pub(super) fn first_series(key: &[u8]) -> Result<SeriesRef> {
     let series = key.last_chunk::<4>().ok_or_else(|| Error::corrupt("a blob has a short key"))?;

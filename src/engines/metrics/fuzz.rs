@@ -34,7 +34,7 @@ pub fn targets() -> Vec<Target> {
         target("entry", entries(), |bytes| {
             entry::read_points(bytes, TimeRange::<TimestampMs>::ALL).is_ok()
         }),
-        target("blob", vec![blob()], read_blob),
+        target("blob", blobs(), read_blob),
         target("exemplars", vec![exemplars()], |bytes| {
             record::read_exemplars(&mut Reader::new(bytes)).is_ok()
         }),
@@ -128,16 +128,20 @@ fn mixed() -> Points {
     Points { starts, histograms, ..Points::default() }
 }
 
-fn blob() -> Vec<u8> {
-    let mut packer = Packer::new(Limit(1 << 20));
-    (0..).zip(entries()).for_each(|(series, entry)| packer.push(series * 3, entry));
-    packer.finish().pop().map(|(_, blob)| blob).unwrap_or_default()
+fn blobs() -> Vec<Vec<u8>> {
+    let mut blobs = Vec::new();
+    for mut packer in [Packer::new(Limit(1 << 20)), Packer::cutting(Limit(1 << 10))] {
+        (0..).zip(entries()).for_each(|(series, entry)| packer.push(series * 3, entry));
+        blobs.extend(packer.finish().into_iter().map(|blob| blob.bytes));
+    }
+    blobs
 }
 
 fn read_blob(bytes: &[u8]) -> bool {
     let Ok(blob) = Blob::open(bytes.to_vec()) else { return false };
     let all = TimeRange::<TimestampMs>::ALL;
-    blob.entries().all(|(_, entry)| entry::read_points(entry, all).is_ok())
+    let whole = |(series, _): &(u32, &[u8])| blob.lacks(*series) == 0;
+    blob.entries().filter(whole).all(|(_, entry)| entry::read_points(entry, all).is_ok())
 }
 
 fn labels(number: usize) -> Labels {

@@ -23,14 +23,15 @@ pub(super) const MAX_EXEMPLARS: usize = 64;
 
 /// The series and points since the last flush.
 ///
-/// Records of the log name series by their number here, and say their labels once: in the record
-/// that comes first. So numbers mean something only together with the head's [`Head::life`].
+/// Records of the log name series by their number here, and say their labels until a record that
+/// does so is durable: a power cut may take that one and leave a later one. Numbers mean something
+/// only together with the head's [`Head::life`].
 #[derive(Default)]
 pub(super) struct Head {
     life: Lsn,
     index: Index,
     series: Vec<HeadSeries>,
-    /// Whether a record of the log says the series' labels.
+    /// Whether a durable record of the log says the series' labels.
     logged: Vec<bool>,
     samples: u64,
     oldest: Option<TimestampMs>,
@@ -113,17 +114,15 @@ impl Head {
         Some(added)
     }
 
-    /// Returns whether a record of the log says the labels of a series.
+    /// Returns whether a durable record of the log says the labels of a series.
     pub(super) fn is_logged(&self, series: SeriesRef) -> bool {
         self.logged.get(series as usize).copied().unwrap_or(false)
     }
 
-    /// Notes that a record of the log says the labels of these series.
-    pub(super) fn set_logged(&mut self, series: &[SeriesRef]) {
-        for number in series {
-            if let Some(logged) = self.logged.get_mut(*number as usize) {
-                *logged = true;
-            }
+    /// Notes that a durable record of the log says the labels of a series.
+    pub(super) fn set_logged(&mut self, series: SeriesRef) {
+        if let Some(logged) = self.logged.get_mut(series as usize) {
+            *logged = true;
         }
     }
 

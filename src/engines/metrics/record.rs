@@ -12,8 +12,9 @@
 //!     exemplars (count; each: time (signed), value (8 bytes), labels)
 //! family count; each: name, type word, help, unit (texts behind their lengths)
 //! ```
-//! Numbers are LEB128, signed ones zigzag-coded. The log checks the bytes. A series' labels stand in the first record that names it since the last flush; every
-//! record after that names it by number, which makes a point of one series about four bytes.
+//! Numbers are LEB128, signed ones zigzag-coded. The log checks the bytes. A series' labels stand in
+//! the records that name it first since the last flush, until one of them is durable; every record
+//! after that names it by number, which makes a point of one series about four bytes.
 
 use std::sync::Arc;
 

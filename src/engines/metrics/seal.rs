@@ -10,11 +10,11 @@ use crate::base::error::{Error, Result};
 use crate::engines::kit::container::{Change, PAGE_SLACK};
 use crate::engines::kit::new_container::NewContainer;
 use crate::engines::metrics::aggregates;
-use crate::engines::metrics::blob::{Limit, Packer};
+use crate::engines::metrics::blob::{Limit, Packed, Packer};
 use crate::engines::metrics::damage::{Damage, Quarantine};
 use crate::engines::metrics::day::{
     AGGREGATES, DayFile, EXEMPLARS, FAMILIES, FAMILIES_KEY, MARK_KEY, META, QUARANTINE, SEALED,
-    TIMES, blob_key, sealed_key,
+    TIMES, blob_key, sealed_key, with_part,
 };
 use crate::engines::metrics::files::Files;
 use crate::engines::metrics::index::SeriesRef;
@@ -31,7 +31,7 @@ use crate::model::exemplar::Exemplar;
 use crate::model::labels::Labels;
 use crate::model::time::{TimeRange, TimestampMs};
 
-/// A blob and its checksum just fit a page of 64 KiB of the container.
+/// A blob, cut where it is full, and its checksum just fit a page of 64 KiB of the container.
 pub(super) const SEALED_BLOB_BYTES: usize = (64 << 10) - PAGE_SLACK - 4;
 
 /// Blobs of exemplars fit a page of 32 KiB, as those of a live day do.
@@ -83,9 +83,9 @@ impl Sealing {
             order: order.into_iter(),
             bounds: Mark::default(),
             streams: Streams::default(),
-            times: Packer::new(Limit(SEALED_BLOB_BYTES)),
-            whole: Packer::new(Limit(SEALED_BLOB_BYTES)),
-            aggregates: Packer::new(Limit(SEALED_BLOB_BYTES)),
+            times: Packer::cutting(Limit(SEALED_BLOB_BYTES)),
+            whole: Packer::cutting(Limit(SEALED_BLOB_BYTES)),
+            aggregates: Packer::cutting(Limit(SEALED_BLOB_BYTES)),
             exemplars: BTreeMap::new(),
         })
     }
@@ -163,7 +163,7 @@ impl Sealing {
         write_blobs(&mut change, SEALED, self.whole.finish())?;
         write_blobs(&mut change, AGGREGATES, self.aggregates.finish())?;
         for (window, packer) in self.exemplars {
-            let key = |(first, blob)| (blob_key(window, first), blob);
+            let key = |blob: Packed| (blob_key(window, blob.first), blob.bytes);
             change.load(EXEMPLARS, packer.finish().into_iter().map(key))?;
         }
         sealed_index::write::write(&mut change, &self.labels)?;
@@ -188,13 +188,10 @@ fn by_labels(view: &DayView, damage: &mut Damage) -> Result<Vec<(Labels, SeriesR
     Ok(order)
 }
 
-fn write_blobs(
-    change: &mut Change<'_>,
-    table: &'static str,
-    blobs: Vec<(u32, Vec<u8>)>,
-) -> Result<()> {
+fn write_blobs(change: &mut Change<'_>, table: &'static str, blobs: Vec<Packed>) -> Result<()> {
     if blobs.is_empty() {
         return Ok(());
     }
-    change.load(table, blobs.into_iter().map(|(first, blob)| (sealed_key(first), blob)))
+    let row = |blob: Packed| (with_part(&sealed_key(blob.first), blob.part), blob.bytes);
+    change.load(table, blobs.into_iter().map(row))
 }

@@ -1,22 +1,22 @@
 //! One day as it was when a reader came: the sealed tables first, then the windows.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::error::{Error, Result};
 use crate::engines::kit::container::Snapshot;
 use crate::engines::metrics::aggregates::{self, HourAggregate};
-use crate::engines::metrics::blob::Blob;
 use crate::engines::metrics::codec::bytes::Reader;
 use crate::engines::metrics::damage::Damage;
 use crate::engines::metrics::day::{
-    AGGREGATES, CHUNKS, EXEMPLARS, SEALED, TIMES, blob_key, first_series, sealed_key,
+    AGGREGATES, CHUNKS, EXEMPLARS, SEALED, TIMES, blob_key, sealed_key,
 };
 use crate::engines::metrics::day_series::DaySeries;
 use crate::engines::metrics::entry::read_points;
 use crate::engines::metrics::index::SeriesRef;
 use crate::engines::metrics::mark::Mark;
 use crate::engines::metrics::merge::Points;
+use crate::engines::metrics::near::{Near, Source};
 use crate::engines::metrics::record::read_exemplars;
 use crate::engines::metrics::sealed;
 use crate::engines::metrics::times::{self, StreamRef};
@@ -24,10 +24,6 @@ use crate::engines::metrics::tombstones::Tombstones;
 use crate::engines::metrics::window::Window;
 use crate::model::exemplar::Exemplar;
 use crate::model::time::{Day, TimeRange, TimestampMs};
-
-/// Blobs of one window that stay open, because series that are read one after the other came to
-/// the day at different times.
-const OPEN_BLOBS: usize = 2;
 
 /// Decoded streams of times that are kept.
 const OPEN_STREAMS: usize = 16;
@@ -80,7 +76,7 @@ impl DayView {
     /// Returns how many blobs were read for points, and their bytes.
     pub(super) fn touched(&self) -> (u64, u64) {
         let near = self.windows.iter().chain([&self.sealed, &self.aggregates, &self.streams.near]);
-        near.fold((0, 0), |(blobs, bytes), near| (blobs + near.blobs, bytes + near.bytes))
+        near.map(Near::touched).fold((0, 0), |sum, near| (sum.0 + near.0, sum.1 + near.1))
     }
 
     /// Returns the day's file at this moment.
@@ -211,7 +207,7 @@ impl DayView {
         for window in Window::within(self.day, range) {
             let source = Source { snapshot: &self.snapshot, day: self.day, table: EXEMPLARS };
             let key = |series| blob_key(window, series).to_vec();
-            let Some((_, blob)) = source.blob(series, key, damage)? else { continue };
+            let Some((_, blob)) = source.blob_of(series, key, damage)? else { continue };
             let Some(entry) = blob.entry(series) else { continue };
             match read_exemplars(&mut Reader::new(entry)) {
                 Ok(own) => {
@@ -221,74 +217,6 @@ impl DayView {
             }
         }
         Ok(found)
-    }
-}
-
-/// A table of packed blobs at one moment.
-#[derive(Clone, Copy)]
-struct Source<'a> {
-    snapshot: &'a Snapshot,
-    day: Day,
-    table: &'static str,
-}
-
-impl Source<'_> {
-    /// Reads the blob in which a series would be, with the first series its key names; `None` when no
-    /// blob starts early enough, or it is damaged, which is noted.
-    fn blob(
-        self,
-        series: SeriesRef,
-        key: impl Fn(SeriesRef) -> Vec<u8>,
-        damage: &mut Damage,
-    ) -> Result<Option<(SeriesRef, Blob)>> {
-        let row = self.snapshot.last_in(self.table, &key(0), &key(series))?;
-        let Some((key, bytes)) = row else { return Ok(None) };
-        let first = first_series(&key)?;
-        match bytes.and_then(Blob::open) {
-            Ok(blob) => Ok(Some((first, blob))),
-            Err(error) if error.kind() == ErrorKind::Internal => Err(error),
-            Err(error) => {
-                damage.note(self.day, self.table, &key, &error)?;
-                Ok(None)
-            }
-        }
-    }
-}
-
-/// The blobs of one table that were read last, newest first, because the next series is mostly in
-/// one of them too.
-#[derive(Default)]
-struct Near {
-    open: VecDeque<(SeriesRef, Blob)>,
-    /// How many were read, and their bytes.
-    blobs: u64,
-    bytes: u64,
-}
-
-impl Near {
-    /// Returns the entry of a series, if it has one.
-    fn entry(
-        &mut self,
-        source: Source<'_>,
-        series: SeriesRef,
-        key: impl Fn(SeriesRef) -> Vec<u8>,
-        damage: &mut Damage,
-    ) -> Result<Option<&[u8]>> {
-        let holds = |(first, blob): &(SeriesRef, Blob)| {
-            *first <= series && blob.last().is_some_and(|last| series <= last)
-        };
-        let place = match self.open.iter().position(holds) {
-            Some(place) => place,
-            None => {
-                let Some(read) = source.blob(series, key, damage)? else { return Ok(None) };
-                self.blobs += 1;
-                self.bytes += read.1.len() as u64;
-                self.open.truncate(OPEN_BLOBS - 1);
-                self.open.push_front(read);
-                0
-            }
-        };
-        Ok(self.open.get(place).and_then(|(_, blob)| blob.entry(series)))
     }
 }
 

@@ -88,7 +88,7 @@ pub(super) fn rewrite<T>(
         }
     }
     join_blob(None, &mut new, None, &mut packer, &mut join);
-    result.written = packer.finish();
+    result.written = packer.finish().into_iter().map(|blob| (blob.first, blob.bytes)).collect();
     result
 }
 

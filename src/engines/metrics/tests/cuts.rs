@@ -118,7 +118,7 @@ async fn two_hundred_power_cuts_lose_and_double_nothing_acknowledged() {
             let story = format!("seed {seed}, life {life}");
             let begun = Life::begin(&disk);
             let begun = begun.unwrap_or_else(|error| panic!("{story}: it does not open: {error}"));
-            ledger.check(&*begun.engine, &begun.log, &story).await;
+            ledger.check(&*begun.engine, &story).await;
             // The power goes at this operation: nothing behind it reaches the disk.
             disk.fail_after(ledger.random.random_range(1..150), io::ErrorKind::Other);
             for _ in 0..40 {
@@ -132,9 +132,9 @@ async fn two_hundred_power_cuts_lose_and_double_nothing_acknowledged() {
             begun.end().await;
         }
         let last = Life::begin(&disk).unwrap();
-        ledger.check(&*last.engine, &last.log, &format!("seed {seed}, end")).await;
+        ledger.check(&*last.engine, &format!("seed {seed}, end")).await;
         last.engine.flush().await.unwrap();
-        ledger.check(&*last.engine, &last.log, &format!("seed {seed}, flushed")).await;
+        ledger.check(&*last.engine, &format!("seed {seed}, flushed")).await;
         owed += ledger.owed();
         last.end().await;
     }
@@ -178,10 +178,10 @@ async fn refused(after: u64, kind: io::ErrorKind, once: bool) -> u64 {
     let operations = disk.operations();
     disk.heal();
     let life = Life::begin(&disk).unwrap_or_else(|error| panic!("{story}: no start: {error}"));
-    ledger.check(&*life.engine, &life.log, &story).await;
+    ledger.check(&*life.engine, &story).await;
     life.append(&mut ledger).await.unwrap_or_else(|error| panic!("{story}: {error}"));
     life.engine.flush().await.unwrap_or_else(|error| panic!("{story}: {error}"));
-    ledger.check(&*life.engine, &life.log, &story).await;
+    ledger.check(&*life.engine, &story).await;
     life.end().await;
     operations
 }

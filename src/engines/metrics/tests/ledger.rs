@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use crate::engines::kit::log::Log;
 use crate::engines::metrics::tests::lives::everything;
 use crate::model::batch::{MetricBatch, SeriesWrite};
 use crate::model::labels::Labels;
@@ -129,9 +128,8 @@ impl Ledger {
     ///
     /// # Panics
     /// When something acknowledged is missing, doubled or another value, something deleted is back,
-    /// something was never sent, or a batch is there by half although the log could read every record
-    /// that it found: one whose labels stand in an earlier record, which the cut took, is told.
-    pub(super) async fn check(&mut self, store: &dyn MetricStore, log: &Log, story: &str) {
+    /// something was never sent, or a batch is there by half.
+    pub(super) async fn check(&mut self, store: &dyn MetricStore, story: &str) {
         let found = self.check_acknowledged(store, story).await;
         let (mut there, mut missing) = (BTreeSet::new(), BTreeSet::new());
         for (place, (_, duty)) in &self.points {
@@ -142,8 +140,7 @@ impl Ledger {
             }
         }
         let torn: Vec<_> = there.intersection(&missing).collect();
-        let is_told = log.repairs().iter().any(|repair| repair.unreadable.is_some());
-        assert!(torn.is_empty() || is_told, "{story}: batches {torn:?} are there by half");
+        assert!(torn.is_empty(), "{story}: batches {torn:?} are there by half");
         self.points
             .retain(|place, (_, duty)| !matches!(duty, Duty::Whole(_)) || found.contains(place));
         for (_, duty) in self.points.values_mut() {
