@@ -1,8 +1,8 @@
 //! Noisy numbers by pco: bins that adapt to the distribution, entropy-coded, one page a list.
 
-use pco::ChunkConfig;
 use pco::data_types::Number;
 use pco::wrapped::{FileCompressor, FileDecompressor};
+use pco::{ChunkConfig, DeltaSpec};
 
 use crate::base::error::{Error, Result};
 use crate::engines::metrics::codec::bytes::{Reader, put_bytes};
@@ -10,10 +10,48 @@ use crate::engines::metrics::codec::bytes::{Reader, put_bytes};
 /// Levels above cost more time than they save bytes.
 const LEVEL: usize = 8;
 
+/// The highest order of differences that is looked at.
+const MAX_ORDER: usize = 2;
+
 /// Appends numbers, of which there is at least one, behind their length in bytes. Returns false, and
 /// appends nothing, when pco refuses them.
 pub(super) fn encode<T: Number>(numbers: &[T], out: &mut Vec<u8>) -> bool {
-    match compress(numbers) {
+    append(numbers, DeltaSpec::Auto, out)
+}
+
+/// Does the same with whole numbers, whose best order of differences is found by looking at all of
+/// them: pco looks at a few, and takes noise for a trend.
+pub(super) fn encode_whole(numbers: &[i64], out: &mut Vec<u8>) -> bool {
+    let delta = match best_order(numbers) {
+        0 => DeltaSpec::NoOp,
+        order => DeltaSpec::TryConsecutive(order),
+    };
+    append(numbers, delta, out)
+}
+
+/// Returns how often to take differences until the numbers are smallest.
+fn best_order(numbers: &[i64]) -> usize {
+    let mut differences = numbers.to_vec();
+    let (mut best, mut least) = (0, about_bits(&differences));
+    for order in 1..=MAX_ORDER {
+        differences = differences.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
+        let bits = about_bits(&differences);
+        if bits < least {
+            (best, least) = (order, bits);
+        }
+    }
+    best
+}
+
+/// Returns about how many bits numbers take, counted from their middle.
+fn about_bits(numbers: &[i64]) -> f64 {
+    let middle =
+        numbers.iter().map(|number| *number as f64).sum::<f64>() / numbers.len().max(1) as f64;
+    numbers.iter().map(|number| ((*number as f64 - middle).abs() + 1.0).log2()).sum()
+}
+
+fn append<T: Number>(numbers: &[T], delta: DeltaSpec, out: &mut Vec<u8>) -> bool {
+    match compress(numbers, delta) {
         Ok(packed) => {
             put_bytes(out, &packed);
             true
@@ -22,8 +60,8 @@ pub(super) fn encode<T: Number>(numbers: &[T], out: &mut Vec<u8>) -> bool {
     }
 }
 
-fn compress<T: Number>(numbers: &[T]) -> pco::errors::PcoResult<Vec<u8>> {
-    let config = ChunkConfig::default().with_compression_level(LEVEL);
+fn compress<T: Number>(numbers: &[T], delta: DeltaSpec) -> pco::errors::PcoResult<Vec<u8>> {
+    let config = ChunkConfig::default().with_compression_level(LEVEL).with_delta_spec(delta);
     let file = FileCompressor::default();
     let mut packed = Vec::new();
     file.write_header(&mut packed)?;
@@ -54,11 +92,23 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn the_order_of_differences_is_that_of_the_trend() {
+        let noise = |i: i64| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64) >> 40) % 1_000;
+        let order = |of: fn(i64, i64) -> i64| {
+            best_order(&(0..2_000).map(|i| of(i, noise(i))).collect::<Vec<_>>())
+        };
+        assert_eq!(order(|_, noise| noise), 0);
+        assert_eq!(order(|i, noise| i * 50_000 + noise), 1);
+        assert_eq!(order(|i, noise| i * i * 50_000 + noise), 2);
+        assert_eq!(best_order(&[]), 0);
+    }
+
     proptest! {
         #[test]
         fn any_numbers_come_back(numbers in prop::collection::vec(any::<i64>(), 1..600), bits in prop::collection::vec(any::<u64>(), 1..600)) {
             let mut out = Vec::new();
-            prop_assert!(encode(&numbers, &mut out));
+            prop_assert!(encode_whole(&numbers, &mut out));
             let floats: Vec<f64> = bits.iter().map(|bits| f64::from_bits(*bits)).collect();
             prop_assert!(encode(&floats, &mut out));
             let mut bytes = Reader::new(&out);

@@ -15,8 +15,8 @@ const SQUEEZED: u8 = 6;
 /// Forms shorter than this are not worth looking for a better one.
 const SMALL: usize = 48;
 
-/// A form that decodes slower has to save this share: an eighth of the bytes buys a pass more.
-const WORTH: usize = 16;
+/// A form that decodes slower has to save this share.
+const WORTH: usize = 64;
 
 const ZSTD_LEVEL: i32 = 6;
 
@@ -53,7 +53,7 @@ fn improve(values: &[f64], decimal: Option<&Decimal>, start: usize, out: &mut Ve
         Some(decimal) => {
             binned.push(BINNED_DECIMAL);
             decimal.put_head(&mut binned);
-            binned::encode(&decimal.wholes, &mut binned)
+            binned::encode_whole(&decimal.wholes, &mut binned)
         }
         None => {
             binned.push(BINNED);
