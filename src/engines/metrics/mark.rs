@@ -1,11 +1,11 @@
 //! How far the log is in a day file, as one small row that every flush rewrites.
 //!
 //! ```text
-//! version u8 = 2, flushed LSN, complete LSN, newest time (signed), oldest and newest time of the
+//! version u8 = 3, flushed LSN, complete LSN, newest time (signed), oldest and newest time of the
 //! day's points (signed; oldest > newest when there is none), number of series,
 //! number of sealed series and 1 (0: a live day), whether anything changed since (u8)
 //! ```
-//! Version 1 ends with the number of series: a live day.
+//! Version 1 ends with the number of series: a live day. Before version 3 no sealed blob is cut.
 
 use crate::base::error::{Error, Result};
 use crate::engines::kit::log::Lsn;
@@ -13,7 +13,7 @@ use crate::engines::metrics::codec::bytes::{Reader, put_signed, put_varint};
 use crate::engines::metrics::index::SeriesRef;
 use crate::model::time::{TimeRange, TimestampMs};
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// How far the log is in a day file, and what time its points span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

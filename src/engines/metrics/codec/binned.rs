@@ -16,17 +16,22 @@ const MAX_ORDER: usize = 2;
 /// Appends numbers, of which there is at least one, behind their length in bytes. Returns false, and
 /// appends nothing, when pco refuses them.
 pub(super) fn encode<T: Number>(numbers: &[T], out: &mut Vec<u8>) -> bool {
-    append(numbers, DeltaSpec::Auto, out)
+    append(compress(numbers, DeltaSpec::Auto), out)
 }
 
-/// Does the same with whole numbers, whose best order of differences is found by looking at all of
-/// them: pco looks at a few, and takes noise for a trend.
+/// Does the same with whole numbers, in the shorter of two ways: as pco finds from a few of them how
+/// to take differences, and as all of them tell.
 pub(super) fn encode_whole(numbers: &[i64], out: &mut Vec<u8>) -> bool {
     let delta = match best_order(numbers) {
         0 => DeltaSpec::NoOp,
         order => DeltaSpec::TryConsecutive(order),
     };
-    append(numbers, delta, out)
+    let ways = [DeltaSpec::Auto, delta].map(|delta| compress(numbers, delta));
+    append(ways.into_iter().flatten().min_by_key(Vec::len), out)
+}
+
+fn append(packed: Option<Vec<u8>>, out: &mut Vec<u8>) -> bool {
+    packed.as_ref().inspect(|packed| put_bytes(out, packed)).is_some()
 }
 
 /// Returns how often to take differences until the numbers are smallest.
@@ -50,27 +55,18 @@ fn about_bits(numbers: &[i64]) -> f64 {
     numbers.iter().map(|number| ((*number as f64 - middle).abs() + 1.0).log2()).sum()
 }
 
-fn append<T: Number>(numbers: &[T], delta: DeltaSpec, out: &mut Vec<u8>) -> bool {
-    match compress(numbers, delta) {
-        Ok(packed) => {
-            put_bytes(out, &packed);
-            true
-        }
-        Err(_) => false,
-    }
-}
-
-fn compress<T: Number>(numbers: &[T], delta: DeltaSpec) -> pco::errors::PcoResult<Vec<u8>> {
+/// Returns `None` when pco refuses the numbers.
+fn compress<T: Number>(numbers: &[T], delta: DeltaSpec) -> Option<Vec<u8>> {
     let config = ChunkConfig::default().with_compression_level(LEVEL).with_delta_spec(delta);
     let file = FileCompressor::default();
     let mut packed = Vec::new();
-    file.write_header(&mut packed)?;
-    let mut chunk = file.chunk_compressor(numbers, &config)?;
-    chunk.write_meta(&mut packed)?;
+    file.write_header(&mut packed).ok()?;
+    let mut chunk = file.chunk_compressor(numbers, &config).ok()?;
+    chunk.write_meta(&mut packed).ok()?;
     for page in 0..chunk.n_per_page().len() {
-        chunk.write_page(page, &mut packed)?;
+        chunk.write_page(page, &mut packed).ok()?;
     }
-    Ok(packed)
+    Some(packed)
 }
 
 /// Reads `count` numbers, which the caller has bounded and which are at least one.

@@ -8,6 +8,7 @@ use rand::{Rng, SeedableRng};
 
 use crate::engines::kit::container::Container;
 use crate::engines::kit::disk::Disk;
+use crate::engines::metrics::day::SEALED;
 use crate::engines::metrics::tests::lives::{HOUR, Writes, everything, expect_same};
 use crate::engines::metrics::tests::{DIR, House, open_copy};
 use crate::model::batch::{MetricBatch, SeriesWrite};
@@ -282,4 +283,47 @@ async fn hours_are_offered_only_where_they_are_exact() {
     assert_eq!(hours(&house), None, "nor is a deletion");
     house.engine.seal(day(NOON)).await.unwrap();
     assert_eq!(hours(&house), wanted);
+}
+
+#[tokio::test]
+async fn days_of_series_that_fill_more_than_a_page_come_back_whole_in_any_order() {
+    let house = House::new();
+    let mut random = StdRng::seed_from_u64(9);
+    let names = ["a", "b", "c", "d", "e", "f"];
+    for part in 0..8 {
+        // A page holds some eight thousand points of noise; the last series has but one.
+        let count = |number: usize| [2_500, 700, 1, 300, 2_499, 1][number];
+        let series = names.iter().enumerate().map(|(number, name)| {
+            let at = |point: i64| day(NOON).range_ms().start.0 + part * 3 * HOUR + point * 4_000;
+            let samples = (0..count(number)).map(|point| Sample::new(at(point), random.random()));
+            SeriesWrite {
+                samples: samples.collect(),
+                ..SeriesWrite::sample(labels(name), Sample::new(0, 0.0))
+            }
+        });
+        let batch = MetricBatch { series: series.collect(), metadata: Vec::new() };
+        house.engine.append(batch).await.unwrap();
+    }
+    let wanted = everything(&*house.engine, ALL).await;
+    house.engine.seal(day(NOON)).await.unwrap();
+    let path = Path::new("/copies/cut");
+    house.engine.snapshot(path).await.unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(house.disk.clone());
+    let sealed = Container::open(&disk, &path.join("2026-11-23.redb"), 1 << 20).unwrap();
+    let mut cut = 0;
+    let see = |key: &[u8], _| {
+        cut += usize::from(key.len() > 4);
+        Ok(())
+    };
+    sealed.snapshot().unwrap().visit(SEALED, see).unwrap();
+    assert!(cut >= 4, "{cut} blobs begin with a part of an entry");
+    assert_eq!(everything(&*house.engine, ALL).await, wanted);
+    for (place, name) in names.iter().enumerate().rev() {
+        let (matchers, hints) = (named(name).remove(0), SelectHints::default());
+        let query = SelectQuery { matchers, range: ALL, hints, max_samples: None };
+        let mut cursor = house.engine.select(query).await.unwrap();
+        let found = cursor.next_block().await.unwrap().unwrap();
+        assert_eq!(found, wanted[place..=place], "{name}");
+    }
+    assert_eq!(house.engine.damaged_blocks(), 0);
 }
