@@ -18,15 +18,16 @@ const (
 	constant kind = iota // one value all the time
 	counter              // never falls while recorded, and some step rises
 	gauge                // rises and falls; whole multiples of a power of ten
-	noise                // more digits than a decimal counter of 18 digits can hold
+	long                 // changes, and has more digits than whole units of 15 digits can tell
 )
 
 // recorded is what a scrape target exposed of one series.
 type recorded struct {
 	labels []label // sorted by name, without job and instance
 	kind   kind
-	scale  float64 // values are units / scale
-	units  []int64 // one a scrape, for all kinds but noise
+	scale  float64 // values are units / scale, in the exporter's form
+	form   form
+	units  []int64 // one a scrape, for those that whole units tell
 	step   int64   // what all changes of units are multiples of, 1 when nothing changes
 	values []float64
 }
@@ -123,30 +124,54 @@ func parseLabels(text string) ([]label, error) {
 	return labels, nil
 }
 
+// A form is how an exporter makes a value of whole units: of milliseconds, say. Not all of them round the
+// same way, and what comes of it, such as 13.637559999999999, is part of real data.
+type form func(units int64, scale float64) float64
+
+var forms = []form{
+	func(units int64, scale float64) float64 { return float64(units) / scale },
+	func(units int64, scale float64) float64 { return float64(units) * (1 / scale) },
+	func(units int64, scale float64) float64 { return float64(units) / 1000 / (scale / 1000) },
+}
+
 // analyse finds the decimals and the kind of a series.
 func analyse(labels []label, values []float64) recorded {
-	made := recorded{labels: labels, values: values, kind: noise, scale: 1, step: 1}
+	made := recorded{labels: labels, values: values, kind: long, scale: 1, step: 1}
 	for decimals := 0; decimals <= 9; decimals++ {
 		scale := math.Pow10(decimals)
-		if units, exact := scaled(values, scale); exact {
-			made.scale, made.units = scale, units
-			made.kind, made.step = classify(units)
-			return made
+		for _, form := range forms {
+			if units, exact := scaled(values, scale, form); exact {
+				made.scale, made.form, made.units = scale, form, units
+				made.kind, made.step = classify(units)
+				return made
+			}
 		}
+	}
+	if same(values) {
+		made.kind = constant
 	}
 	return made
 }
 
-func scaled(values []float64, scale float64) ([]int64, bool) {
+func scaled(values []float64, scale float64, form form) ([]int64, bool) {
 	units := make([]int64, len(values))
 	for i, value := range values {
-		if unit := math.Round(value * scale); math.Abs(unit) < 1e15 && unit/scale == value {
+		if unit := math.Round(value * scale); math.Abs(unit) < 1e15 && form(int64(unit), scale) == value {
 			units[i] = int64(unit)
 		} else {
 			return nil, false
 		}
 	}
 	return units, true
+}
+
+func same(values []float64) bool {
+	for _, value := range values {
+		if value != values[0] {
+			return false
+		}
+	}
+	return true
 }
 
 func classify(units []int64) (kind, int64) {
