@@ -35,6 +35,9 @@ const REST_OF_A_SPAN: Duration = Duration::from_secs(60);
 const KEEP_BELOW: u64 = 90;
 /// Writes are refused when more than this share is used and nothing older is left.
 const REFUSE_FROM: u64 = 97;
+/// Metrics go into files early when memory holds more samples than this: a start after a kill reads
+/// them back from the log in four seconds.
+const MOST_SAMPLES: u64 = 15_000_000;
 /// Memory goes into files early when the log takes more than this part of the disk budget.
 const LOG_PART: u64 = 8;
 /// The most that the log takes before that.
@@ -139,12 +142,16 @@ impl Upkeep {
         }
     }
 
-    /// Flushes the stores whose span ended behind `before` and until `now`, or all when the log is long.
+    /// Flushes the stores whose span ended behind `before` and until `now`, or all when the log is
+    /// long, or the metrics when there are many.
     async fn flush(&self, before: i64, now: i64) {
         let log_is_long = self.stores.log_bytes() > (self.disk.0 / LOG_PART).min(MAX_LOG);
         for (signal, store) in self.stores.lifecycles() {
             let every = FLUSH_EVERY.iter().find(|(name, _)| *name == signal);
-            if log_is_long || every.is_none_or(|(_, every)| ends_between(before, now, *every)) {
+            let is_time = every.is_none_or(|(_, every)| ends_between(before, now, *every));
+            let is_full =
+                signal == "metrics" && self.stores.metrics.stats().head_samples > MOST_SAMPLES;
+            if log_is_long || is_time || is_full {
                 let flushed = store.flush().await;
                 self.check(signal, "flush", flushed);
             }
