@@ -37,7 +37,7 @@ const KEEP_BELOW: u64 = 90;
 const REFUSE_FROM: u64 = 97;
 /// Metrics go into files early when memory holds more samples than this: a start after a kill reads
 /// them back from the log in four seconds.
-const MOST_SAMPLES: u64 = 15_000_000;
+const MOST_SAMPLES: u64 = 10_000_000;
 /// Memory goes into files early when the log takes more than this part of the disk budget.
 const LOG_PART: u64 = 8;
 /// The most that the log takes before that.
