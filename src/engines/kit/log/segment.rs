@@ -1,5 +1,6 @@
 //! Segment files: found, read, made, used again.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -81,7 +82,8 @@ pub(crate) fn scan(
     let mut repairs = Vec::new();
     let mut at = HEADER_BYTES;
     let mut next = header.first;
-    let bytes = without_zero_pages(bytes);
+    // Zeros behind what was written may be the end of the last record: only the search leaves them out.
+    let searched = without_zero_pages(bytes).len();
     loop {
         match Record::at(bytes.get(at..).unwrap_or_default(), header.epoch) {
             Some(record) if record.lsn >= next => {
@@ -90,7 +92,7 @@ pub(crate) fn scan(
                 at += record.len();
                 visit(offset, record)?;
             }
-            _ => match next_record(bytes, at + 1, header, next) {
+            _ => match next_record(bytes, at + 1..searched, header, next) {
                 Some(found) => {
                     let (offset, skipped) = (at as u64, (found - at) as u64);
                     repairs.push(Repair {
@@ -107,7 +109,8 @@ pub(crate) fn scan(
     }
 }
 
-/// Cuts the part that was reserved and never written, so that nothing is searched in it.
+/// Cuts the part that was reserved and never written, or that is zeros, so that nothing is searched
+/// in it.
 fn without_zero_pages(mut bytes: &[u8]) -> &[u8] {
     const PAGE: usize = 4096;
     while let Some((rest, page)) = bytes.split_last_chunk::<PAGE>() {
@@ -121,11 +124,11 @@ fn without_zero_pages(mut bytes: &[u8]) -> &[u8] {
 
 /// Looks for a later record behind damage. Checksums are only computed where the length, the kind
 /// and the LSN could be true, so that a whole segment is searched quickly.
-fn next_record(bytes: &[u8], from: usize, header: &Header, next: Lsn) -> Option<usize> {
-    let last_place = bytes.len().checked_sub(RECORD_BYTES)?;
+fn next_record(bytes: &[u8], within: Range<usize>, header: &Header, next: Lsn) -> Option<usize> {
+    let end = within.end.min(bytes.len().checked_sub(RECORD_BYTES)? + 1);
     // More records than this cannot have been lost in one segment.
     let highest = next.0.saturating_add(bytes.len() as u64 / RECORD_BYTES as u64 + 1);
-    (from..=last_place).find(|&at| {
+    (within.start..end).find(|&at| {
         let lsn = bytes[at + 9..].first_chunk::<8>().map_or(0, |chunk| u64::from_le_bytes(*chunk));
         bytes[at + 8] != 0
             && (next.0..=highest).contains(&lsn)

@@ -214,3 +214,21 @@ fn a_record_larger_than_a_segment_is_kept_whole() {
     assert_eq!(found[1].1, large);
     assert_eq!(found.len(), 3);
 }
+
+#[test]
+fn a_last_record_that_ends_in_zeros_is_kept_wherever_its_pages_end() {
+    let options = LogOptions { segment_bytes: 32 << 10, ..LogOptions::default() };
+    for length in (4_000..4_200).chain(8_100..8_200).chain([12_000, 16_000]) {
+        let disk = FaultyDisk::default();
+        let log = Log::open(Arc::new(disk.clone()), Path::new(DIR), options.clone()).unwrap();
+        let mut payload = vec![0; length];
+        payload[..3_900].fill(7);
+        let pending = log.append_packed(Packed::plain(Signal::Metrics, payload.clone())).unwrap();
+        let lsn = pending.lsn;
+        pending.wait().unwrap();
+        log.close().unwrap();
+        let log = Log::open(Arc::new(disk), Path::new(DIR), options.clone()).unwrap();
+        assert!(contents(&log, Signal::Metrics) == [(lsn, payload)], "{length} bytes are lost");
+        assert_eq!(log.repairs(), []);
+    }
+}
