@@ -9,12 +9,12 @@ import (
 // A fleet is many copies of the recorded target, each with its own phase, pace and size.
 //
 // What is kept of the recording: labels, decimals and how the exporter rounds them, which series change and which do
-// not, the steps between scrapes and their order. What is not: an instance starts its walk through the recording somewhere else, begins each
-// repetition at another place, and scales every step by a random factor between a half and one and a half (rounded
-// at random to a whole multiple of what the series' steps are multiples of). Without this, a store that looks
-// for repetitions would find the same half hour again and again, which no real target offers; with it, changing
-// values carry a little more noise than recorded ones. Large constants, such as the size of memory, differ between
-// instances.
+// not, the steps between scrapes and their order. What is not: an instance starts its walk through the recording
+// somewhere else, begins each repetition at another place, and scales every step by a random factor between a half
+// and one and a half (rounded at random to a whole multiple of what the series' steps are multiples of). Without this,
+// a store that looks for repetitions would find the same half hour again and again, which no real target offers; with
+// it, changing values carry a little more noise than recorded ones. Large constants, such as the size of memory,
+// differ between instances.
 type fleet struct {
 	recording []recorded
 	scrapes   int

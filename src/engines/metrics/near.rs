@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::error::{Error, Result};
 use crate::engines::kit::container::Snapshot;
 use crate::engines::metrics::blob::Blob;
 use crate::engines::metrics::damage::Damage;
@@ -27,7 +27,7 @@ impl Source<'_> {
     /// is so; `None` when no blob starts early enough, or it is damaged, which is noted.
     ///
     /// # Errors
-    /// `Internal` from the container; likewise below.
+    /// `Unavailable` and `Internal` from the container; likewise below.
     pub(super) fn blob_of(
         self,
         series: SeriesRef,
@@ -58,8 +58,8 @@ impl Source<'_> {
     ) -> Result<Option<Blob>> {
         match bytes.and_then(Blob::open) {
             Ok(blob) => Ok(Some(blob)),
-            Err(error) if error.kind() == ErrorKind::Internal => Err(error),
             Err(error) => {
+                // What is not about damaged bytes comes back from there.
                 damage.note(self.day, self.table, key, &error)?;
                 Ok(None)
             }
