@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { startAppliance } from "../../clients/support/appliance.mjs";
-import { open, settled, shot } from "../support/browser.mjs";
+import { expectRefusals, open, settled, shot } from "../support/browser.mjs";
 import { sendLogs, sendSeries, sendTrace } from "../support/otlp.mjs";
 
 const MARKUP = `<img src=x onerror="window.pwned=1"><script>window.pwned=2</script>"'><svg onload=window.pwned=3>`;
@@ -57,7 +57,7 @@ export function hostile(world) {
         `/ui/logs?q=${encodeURIComponent(MARKUP)}`, `/ui/traces?service=${encodeURIComponent(MARKUP)}`, `/ui/metrics?find=${encodeURIComponent(MARKUP)}`,
       ];
       // A word of markup is a faulty query in places; that is said, and is no error of the page.
-      view.page.on("response", (one) => one.status() === 400 && view.expected.add(one.url()));
+      expectRefusals(view);
       for (const path of paths) {
         await view.goto(path);
         await settled(view.page);

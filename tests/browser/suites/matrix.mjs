@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { breakApi, holdApi, observeTasks, open, settled, shot, violations } from "../support/browser.mjs";
+import { breakApi, expectRefusals, holdApi, observeTasks, open, settled, shot, violations } from "../support/browser.mjs";
 import { weigh } from "../support/budgets.mjs";
 import { pathOf, PAGES } from "../support/pages.mjs";
 
@@ -74,9 +74,8 @@ export function matrix(world) {
     for (const page of PAGES.filter((one) => one.broken)) {
       test(`${page.name} says what is wrong with the question`, async () => {
         const view = await open(world.browser, world.full.http, { viewport: SIZE });
-        const response = await view.goto(page.broken);
-        if (response.status() >= 400) view.expected.add(response.url());
-        view.page.on("response", (one) => one.status() === 400 && view.expected.add(one.url()));
+        expectRefusals(view);
+        await view.goto(page.broken);
         await inspect(view, `${page.name}-wrong`);
         await said(view).waitFor();
         await view.close();

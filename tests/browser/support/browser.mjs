@@ -61,6 +61,13 @@ export const observeTasks = (view) =>
     }).observe({ type: "longtask", buffered: true });
   });
 
+/** Expects that the server calls what the page asks faulty, or refuses the page itself; to be called before the page is opened. */
+export function expectRefusals(view) {
+  view.page.on("response", (one) => {
+    if (one.status() === 400 || (one.status() > 400 && one.request().isNavigationRequest())) view.expected.add(one.url());
+  });
+}
+
 /** Makes every API answer fail, as when the stores are over their limits. */
 export async function breakApi(view) {
   await view.page.route(/\/api\//, (route) => {
