@@ -1,11 +1,13 @@
 //! What stores need from time to time: flush, retention, and numbers about themselves.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::app::stores::OpenStores;
@@ -31,6 +33,8 @@ const FLUSH_EVERY: [(&str, Duration); 3] = [
 ];
 /// How long after the end of its span memory goes into files: what comes a little late is with it.
 const REST_OF_A_SPAN: Duration = Duration::from_secs(60);
+/// How long a store whose flush failed is left in peace before the next try.
+const FLUSH_AGAIN: Duration = Duration::from_secs(30);
 /// The oldest days go when more than this share of the disk budget is used, in percent.
 const KEEP_BELOW: u64 = 90;
 /// Writes are refused when more than this share is used and nothing older is left.
@@ -60,6 +64,8 @@ pub(crate) struct Upkeep {
     ingest: Ingest,
     /// Whether writes are refused for want of disk.
     refusing: AtomicBool,
+    /// When the stores whose flush failed are tried again.
+    owed: Mutex<BTreeMap<&'static str, i64>>,
     clock: SharedClock,
     bytes: Gauge<f64>,
     series: Gauge<f64>,
@@ -82,6 +88,7 @@ impl Upkeep {
             late: config.metrics.out_of_order_window,
             ingest,
             refusing: AtomicBool::new(false),
+            owed: Mutex::default(),
             clock,
             bytes: instruments::gauge(names::STORAGE_BYTES, "Allocated bytes on disk, by signal."),
             series: instruments::gauge(names::ACTIVE_SERIES, "Active series."),
@@ -143,7 +150,8 @@ impl Upkeep {
     }
 
     /// Flushes the stores whose span ended behind `before` and until `now`, or all when the log is
-    /// long, or the metrics when there are many.
+    /// long, or the metrics when there are many. One that fails is flushed after a while, whatever the
+    /// time.
     async fn flush(&self, before: i64, now: i64) {
         let log_is_long = self.stores.log_bytes() > (self.disk.0 / LOG_PART).min(MAX_LOG);
         for (signal, store) in self.stores.lifecycles() {
@@ -151,9 +159,15 @@ impl Upkeep {
             let is_time = every.is_none_or(|(_, every)| ends_between(before, now, *every));
             let is_full =
                 signal == "metrics" && self.stores.metrics.stats().head_samples > MOST_SAMPLES;
-            if log_is_long || is_time || is_full {
+            let again = self.owed.lock().get(signal).copied();
+            if again.map_or(log_is_long || is_time || is_full, |again| again <= now) {
                 let flushed = store.flush().await;
-                self.check(signal, "flush", flushed);
+                match self.check(signal, "flush", flushed) {
+                    Some(_) => self.owed.lock().remove(signal),
+                    None => {
+                        self.owed.lock().insert(signal, now.saturating_add(millis(FLUSH_AGAIN)))
+                    }
+                };
             }
         }
     }

@@ -9,12 +9,18 @@ use crate::model::histogram::{CounterResetHint, Histogram, Span};
 
 /// The most buckets of one side that are read back.
 const MAX_BUCKETS: usize = 1 << 16;
+/// The most numbers of a run that is written, unless it is a single histogram: what never changes
+/// takes a few bytes and, read back, eight for each of its points.
+const MAX_RUN: usize = 1 << 20;
+/// The most numbers of a run that is read.
+const MAX_READ_RUN: usize = 1 << 22;
 
 /// Appends histograms in runs of equal layout.
 pub(super) fn encode(histograms: &[&Histogram], effort: Effort, out: &mut Vec<u8>) {
     let mut rest = histograms;
     while let Some(first) = rest.first() {
-        let length = rest.iter().take_while(|one| same_layout(first, one)).count();
+        let most = (MAX_RUN / columns(first).count()).max(1);
+        let length = rest.iter().take(most).take_while(|one| same_layout(first, one)).count();
         let (run, tail) = rest.split_at(length);
         put_varint(out, length as u64);
         put_layout(first, out);
@@ -35,6 +41,9 @@ pub(super) fn decode(bytes: &mut Reader<'_>, count: usize) -> Result<Vec<Arc<His
             return Err(Error::corrupt("an empty run of histograms"));
         }
         let layout = layout(bytes)?;
+        if length > 1 && columns(&layout).count().saturating_mul(length) > MAX_READ_RUN {
+            return Err(Error::corrupt("a run of histograms is longer than any that is written"));
+        }
         let mut run = vec![layout.clone(); length];
         for column in columns(&layout) {
             let values = floats::decode(bytes, length)?;
@@ -175,9 +184,40 @@ fn side(bytes: &mut Reader<'_>) -> Result<(Vec<Span>, usize)> {
         let length = bytes.count(MAX_BUCKETS)? as u32;
         spans.push(Span { offset, length });
     }
-    Ok((spans, bytes.count(MAX_BUCKETS)?))
+    // Each bucket takes a byte at least.
+    Ok((spans, bytes.count(MAX_BUCKETS.min(bytes.rest().len()))?))
 }
 
 fn narrow(value: i64) -> Result<i32> {
     i32::try_from(value).map_err(|_| Error::corrupt("a stored number does not fit 32 bits"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wide(buckets: usize) -> Histogram {
+        Histogram { positive_buckets: vec![1.0; buckets], ..Histogram::default() }
+    }
+
+    #[test]
+    fn a_run_that_would_take_much_memory_is_cut() {
+        let histogram = wide(2_000);
+        let many = vec![&histogram; 1_200];
+        let mut bytes = Vec::new();
+        encode(&many, Effort::Quick, &mut bytes);
+        let mut reader = Reader::new(&bytes);
+        assert_eq!(reader.varint().unwrap(), (MAX_RUN / 2_003) as u64);
+        let found = decode(&mut Reader::new(&bytes), many.len()).unwrap();
+        assert!(found.iter().all(|one| **one == histogram) && found.len() == many.len());
+    }
+
+    #[test]
+    fn more_buckets_than_bytes_are_refused_before_they_take_memory() {
+        let mut bytes = vec![200];
+        bytes.push(1);
+        put_layout(&wide(60_000), &mut bytes);
+        let error = decode(&mut Reader::new(&bytes), 200).unwrap_err();
+        assert!(error.to_string().contains("60000"), "{error}");
+    }
 }
