@@ -16,7 +16,6 @@ import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "differential"))
-from load import cpu_seconds  # noqa: E402
 from servers import free_port  # noqa: E402
 
 
@@ -37,6 +36,12 @@ def memory(pid):
     """Returns RssAnon and VmRSS in bytes."""
     found = dict(re.findall(r"^(RssAnon|VmRSS):\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.M))
     return int(found.get("RssAnon", 0)) * 1024, int(found.get("VmRSS", 0)) * 1024
+
+
+def cpu_seconds(pid):
+    """Returns the processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / 100
 
 
 class Peer:

@@ -271,7 +271,7 @@ def main():
                 peer.start()
                 ingest.feed(arguments, peer, end)
                 peer.settle()
-                peer.seal(ingest.days(end - arguments.hours * 3600, end))
+                peer.seal(ingest.days(end - arguments.hours * 3600, end)[:-1])
             state = measure(found, arguments, end)
         finally:
             for peer in found:

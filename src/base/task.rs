@@ -1,9 +1,13 @@
 //! The only way to spawn: a [`TaskGroup`] knows its tasks by name, stops them and says who is late.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
@@ -72,13 +76,74 @@ impl TaskGroup {
     }
 }
 
-/// Computes on a thread for long computations, so that a heavy query delays no other request.
-/// Dropping the result ends the work where it next waits.
+/// How long work may take where it was begun; what takes longer goes on aside.
+const MOMENT: Duration = Duration::from_micros(500);
+/// How often work is asked whether it is done before it goes aside, however little time that took.
+const MOMENT_POLLS: usize = 32;
+
+thread_local! {
+    /// Whether this thread is needed for other tasks, and whether the work on it is known to be long.
+    static HERE: Cell<Here> = const { Cell::new(Here::Aside) };
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Here {
+    Aside,
+    Needed,
+    NeededSoon,
+}
+
+/// Does what takes but a moment at once, for changing threads costs more than a small query; what takes
+/// longer, or says so by [`heavy`], is computed on a thread for long computations, so that it delays no
+/// other request. Dropping the result ends the work where it next waits.
 ///
 /// # Errors
 /// Those of `work`; `Internal` when it panics.
 pub async fn aside<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let mut work = Box::pin(work);
+    let begin = Instant::now();
+    for _ in 0..MOMENT_POLLS {
+        let polled = std::future::poll_fn(|context| {
+            let before = HERE.replace(Here::Needed);
+            let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+            let long = HERE.replace(before) == Here::NeededSoon;
+            Poll::Ready((polled, long))
+        });
+        match polled.await {
+            (Ok(Poll::Ready(result)), _) => return result,
+            (Err(_), _) => return Err(Error::internal("the query failed: it panicked")),
+            (Ok(Poll::Pending), long) if long || begin.elapsed() > MOMENT => break,
+            (Ok(Poll::Pending), _) => {}
+        }
+    }
+    go_aside(work).await
+}
+
+/// Computes on a thread for long computations, beside whoever wants the outcome; the work ends by
+/// itself when nobody does any more.
+pub fn beside(work: impl Future<Output = ()> + Send + 'static) {
+    let runtime = tokio::runtime::Handle::current();
+    let span = tracing::Span::current();
+    drop(tokio::task::spawn_blocking(move || runtime.block_on(work.instrument(span))));
+}
+
+/// Says that what follows may take long, and lets it go on aside if this thread is needed.
+pub async fn heavy() {
+    std::future::poll_fn(|context| {
+        if HERE.get() == Here::Aside {
+            return Poll::Ready(());
+        }
+        HERE.set(Here::NeededSoon);
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+async fn go_aside<T: Send + 'static>(
+    work: Pin<Box<impl Future<Output = Result<T>> + Send + 'static>>,
 ) -> Result<T> {
     let cancelled = CancellationToken::new();
     let _cancel_when_dropped = cancelled.clone().drop_guard();
@@ -112,6 +177,43 @@ mod tests {
         group.spawn("willing", async move { stop.cancelled().await });
         group.spawn("stubborn", std::future::pending());
         assert_eq!(group.stop(Duration::from_millis(20)).await, vec!["stubborn"]);
+    }
+
+    #[tokio::test]
+    async fn small_work_stays_on_its_thread_and_long_work_leaves_it() {
+        let here = || std::thread::current().id();
+        let began_on = here();
+        let small = async move {
+            tokio::task::yield_now().await;
+            Ok(here())
+        };
+        assert_eq!(aside(small).await, Ok(began_on));
+        let long = async move {
+            heavy().await;
+            Ok(here())
+        };
+        assert_ne!(aside(long).await, Ok(began_on));
+        let busy = async move {
+            for _ in 0..2 * MOMENT_POLLS {
+                tokio::task::yield_now().await;
+            }
+            Ok(here())
+        };
+        assert_ne!(aside(busy).await, Ok(began_on));
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_is_an_error_wherever_it_runs() {
+        for long in [false, true] {
+            let work = async move {
+                if long {
+                    heavy().await;
+                }
+                assert!(Instant::now() < Instant::now() - Duration::from_secs(1), "on purpose");
+                Ok(())
+            };
+            assert_eq!(aside(work).await.unwrap_err().kind(), ErrorKind::Internal);
+        }
     }
 
     #[tokio::test]

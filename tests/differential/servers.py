@@ -98,20 +98,6 @@ class Server:
                 return {"status": "error", "errorType": str(error.code), "error": text.decode(errors="replace")}
 
 
-def victoria(binary):
-    folder, port = tempfile.TemporaryDirectory(prefix="victoria-compare-"), free_port()
-    command = [
-        binary,
-        f"-storageDataPath={folder.name}/data",
-        f"-httpListenAddr=127.0.0.1:{port}",
-        "-retentionPeriod=100y",
-        "-search.latencyOffset=0s",
-        "-search.maxUniqueTimeseries=2000000",
-    ]
-    url = f"http://127.0.0.1:{port}"
-    return Server("victoria", command, folder, url).wait(lambda: url)
-
-
 def appliance(binary):
     folder = tempfile.TemporaryDirectory(prefix="belvedere-differential-")
     root = Path(folder.name)

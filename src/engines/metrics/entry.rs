@@ -9,7 +9,9 @@
 
 use crate::base::error::{Error, Result};
 use crate::engines::metrics::codec::bytes::{Reader, put_bytes, put_signed, put_varint};
-use crate::engines::metrics::codec::point::{MAX_CHUNK_POINTS, Point, decode, encode};
+use crate::engines::metrics::codec::point::{
+    LastTimes, MAX_CHUNK_POINTS, Point, decode_within, encode,
+};
 use crate::engines::metrics::merge::Points;
 use crate::model::time::{TimeRange, TimestampMs};
 
@@ -29,14 +31,65 @@ pub(super) fn put_points(points: &Points) -> Vec<u8> {
 /// # Errors
 /// `Corrupt` when the bytes are no entry.
 pub(super) fn read_points(entry: &[u8], range: TimeRange<TimestampMs>) -> Result<Points> {
-    let mut bytes = Reader::new(entry);
-    let floats = read_chunks(&mut bytes, range)?;
-    let histograms = read_chunks(&mut bytes, range)?;
-    let starts = if bytes.rest().is_empty() { Vec::new() } else { read_chunks(&mut bytes, range)? };
-    if !bytes.rest().is_empty() {
-        return Err(Error::corrupt("an entry has bytes behind its end"));
+    let mut points = Points::default();
+    add_points(entry, range, &mut LastTimes::default(), &mut points)?;
+    Ok(points)
+}
+
+/// Decodes the points inside `range` and adds them to those of earlier places; `last` are the times
+/// of an entry like this one.
+///
+/// # Errors
+/// `Corrupt` when the bytes are no entry; nothing is added then.
+pub(super) fn add_points(
+    entry: &[u8],
+    range: TimeRange<TimestampMs>,
+    last: &mut LastTimes,
+    points: &mut Points,
+) -> Result<()> {
+    let mut own = Points::default();
+    // Floats that follow in time need no merging: they go straight behind the others.
+    let straight = points.bounds().is_none_or(|all| starts_behind(entry, all.end));
+    let known = points.floats.len();
+    if straight {
+        own.floats = std::mem::take(&mut points.floats);
     }
-    Ok(Points { floats, histograms, starts })
+    let read = read_entry(entry, range, last, &mut own);
+    if straight {
+        if read.is_err() {
+            own.floats.truncate(known);
+        }
+        points.floats = std::mem::take(&mut own.floats);
+    }
+    read?;
+    points.add(own);
+    Ok(())
+}
+
+/// Returns whether all floats of an entry are later than `end`.
+fn starts_behind(entry: &[u8], end: TimestampMs) -> bool {
+    let mut bytes = Reader::new(entry);
+    bytes.varint().is_ok_and(|count| count > 0) && bytes.signed().is_ok_and(|first| first > end.0)
+}
+
+/// Decodes what is inside `range` behind the points of `own`.
+fn read_entry(
+    entry: &[u8],
+    range: TimeRange<TimestampMs>,
+    last: &mut LastTimes,
+    own: &mut Points,
+) -> Result<()> {
+    let mut bytes = Reader::new(entry);
+    read_chunks(&mut bytes, range, last, &mut own.floats)?;
+    let mut times = LastTimes::default();
+    read_chunks(&mut bytes, range, &mut times, &mut own.histograms)?;
+    if !bytes.rest().is_empty() {
+        read_chunks(&mut bytes, range, &mut times, &mut own.starts)?;
+    }
+    match bytes.rest().is_empty() {
+        true => Ok(()),
+        false => Err(Error::corrupt("an entry has bytes behind its end")),
+    }
 }
 
 fn put_chunks<P: Point>(points: &[P], out: &mut Vec<u8>) {
@@ -52,20 +105,22 @@ fn put_chunks<P: Point>(points: &[P], out: &mut Vec<u8>) {
     }
 }
 
-fn read_chunks<P: Point>(bytes: &mut Reader<'_>, range: TimeRange<TimestampMs>) -> Result<Vec<P>> {
-    let mut found = Vec::new();
+fn read_chunks<P: Point>(
+    bytes: &mut Reader<'_>,
+    range: TimeRange<TimestampMs>,
+    times: &mut LastTimes,
+    found: &mut Vec<P>,
+) -> Result<()> {
     for _ in 0..bytes.count(bytes.rest().len())? {
         let first = bytes.signed()?;
         let last = first.wrapping_add(bytes.varint()? as i64);
         let chunk = bytes.bytes()?;
         let own = TimeRange::new(TimestampMs(first), TimestampMs(last));
         if own.overlaps(&range) {
-            let points: Vec<P> = decode(chunk)?;
-            let inside = points.into_iter().filter(|one| range.contains(TimestampMs(one.at())));
-            found.extend(inside);
+            decode_within(chunk, range, times, found)?;
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 #[cfg(test)]

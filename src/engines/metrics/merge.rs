@@ -42,10 +42,9 @@ impl Points {
             *self = later;
             return;
         }
-        if later.is_empty() {
-            return;
+        if !self.histograms.is_empty() {
+            later.floats.retain(|one| !holds(&self.histograms, one.at()));
         }
-        later.floats.retain(|one| !holds(&self.histograms, one.at()));
         later.histograms.retain(|one| !holds(&self.floats, one.at()));
         merge(&mut self.floats, later.floats);
         merge(&mut self.histograms, later.histograms);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::base::error::{Error, Result};
 use crate::engines::metrics::codec::Effort;
 use crate::engines::metrics::codec::bytes::{Reader, put_bytes, put_varint};
-use crate::engines::metrics::codec::point::Point;
+use crate::engines::metrics::codec::point::{Point, inside};
 use crate::engines::metrics::merge::Points;
 use crate::engines::metrics::times::{MAX_STREAM_TIMES, StreamRef};
 use crate::model::time::{TimeRange, TimestampMs};
@@ -83,20 +83,15 @@ fn read_chunks<P: Point>(
         let number = bytes.count(StreamRef::MAX as usize)? as StreamRef;
         let values = bytes.bytes()?;
         let times = stream(number)?;
-        let from = times.partition_point(|at| *at < range.start.0);
-        let to = times.partition_point(|at| *at <= range.end.0);
-        if from >= to {
+        let wanted = inside(&times, range);
+        if wanted.is_empty() {
             continue;
         }
+        let is_whole = wanted.end == times.len();
         let mut values = Reader::new(values);
-        let points = P::read_values(&mut values, times.to_vec())?;
-        if !values.rest().is_empty() {
+        P::read_values(&mut values, &times, wanted, &mut found)?;
+        if is_whole && !values.rest().is_empty() {
             return Err(Error::corrupt("a sealed chunk has bytes behind its end"));
-        }
-        if points.len() == to - from && found.is_empty() {
-            found = points;
-        } else {
-            found.extend(points.into_iter().take(to).skip(from));
         }
     }
     Ok(found)

@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::RwLock;
+use roaring::RoaringBitmap;
 
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::task::heavy;
 use crate::engines::metrics::aggregates;
 use crate::engines::metrics::damage::Damage;
 use crate::engines::metrics::head::Head;
@@ -25,11 +27,15 @@ use crate::model::time::{Day, TimeRange, TimestampMs};
 use crate::storage::hours;
 use crate::storage::metric_store::{SelectQuery, SeriesBlock, SeriesCursor};
 
-/// A block holds at most this many series …
+/// A block holds at most this many series, the first ones fewer, so that they come soon …
 const BLOCK_SERIES: usize = 64;
+const FIRST_BLOCK_SERIES: usize = 8;
 
-/// … and is closed once it holds this many points.
-const BLOCK_POINTS: usize = 65_536;
+/// … and is closed once it holds this many points for each of the series that it may hold.
+const SERIES_POINTS: usize = 1_024;
+
+/// From this many series on their labels are read aside.
+const MANY_SERIES: u64 = 256;
 
 /// After this many points others get their turn, also within a block.
 const TURN_POINTS: usize = 262_144;
@@ -41,6 +47,7 @@ pub(super) struct Selection {
     days: Vec<DayView>,
     heads: Vec<Arc<RwLock<Head>>>,
     series: std::vec::IntoIter<Selected>,
+    block_series: usize,
     max_samples: u64,
     /// The function that hours may be given for in place of points.
     hourly: Option<String>,
@@ -78,7 +85,12 @@ pub(super) async fn open(
         }
         for day in places.days(query.range) {
             let Some(view) = day.view(&mut damage)? else { continue };
-            found.add_day(days.len() as u32, &view, query, &mut damage)?;
+            let sets = std::slice::from_ref(&query.matchers);
+            let series = view.series().matching_any(sets, &mut damage)?;
+            if series.len() > MANY_SERIES {
+                heavy().await;
+            }
+            found.add_day(days.len() as u32, &view, &series, &mut damage)?;
             days.push(view);
             tokio::task::yield_now().await;
         }
@@ -88,6 +100,7 @@ pub(super) async fn open(
         days,
         heads,
         series: found.in_file_order().into_iter(),
+        block_series: FIRST_BLOCK_SERIES,
         max_samples: query.max_samples.unwrap_or(u64::MAX),
         hourly: hourly(query),
         stats: SelectStats::default(),
@@ -123,12 +136,10 @@ impl Found {
         &mut self,
         place: u32,
         view: &DayView,
-        query: &SelectQuery,
+        found: &RoaringBitmap,
         damage: &mut Damage,
     ) -> Result<()> {
-        let sets = std::slice::from_ref(&query.matchers);
-        let found = view.series().matching_any(sets, damage)?;
-        view.series().labels(&found, damage, |series, labels| {
+        view.series().labels(found, damage, |series, labels| {
             self.selected(labels).in_days.push((place, series));
         })
     }
@@ -211,7 +222,7 @@ impl Selection {
         let mut turn = TURN_POINTS;
         for (place, series) in &selected.in_days {
             let Some(day) = self.days.get_mut(*place as usize) else { continue };
-            points.add(day.points(*series, self.range, &mut self.damage)?);
+            day.add_points(*series, self.range, &mut self.damage, &mut points)?;
             if points.len() >= turn {
                 turn = points.len() + TURN_POINTS;
                 tokio::task::yield_now().await;
@@ -246,8 +257,9 @@ impl SeriesCursor for Selection {
         // Reading is quick but not free: others get their turn between blocks.
         tokio::task::yield_now().await;
         let mut block = SeriesBlock::new();
-        let mut block_points = 0;
-        while block.len() < BLOCK_SERIES && block_points < BLOCK_POINTS {
+        let (most, mut block_points) = (self.block_series, 0);
+        self.block_series = (most * 2).min(BLOCK_SERIES);
+        while block.len() < most && block_points < most * SERIES_POINTS {
             let Some(selected) = self.series.next() else { break };
             let data = self.read(&selected).await?;
             let points = self.count(&data)?;

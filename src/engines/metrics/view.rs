@@ -7,12 +7,13 @@ use crate::base::error::{Error, Result};
 use crate::engines::kit::container::Snapshot;
 use crate::engines::metrics::aggregates::{self, HourAggregate};
 use crate::engines::metrics::codec::bytes::Reader;
+use crate::engines::metrics::codec::point::LastTimes;
 use crate::engines::metrics::damage::Damage;
 use crate::engines::metrics::day::{
     AGGREGATES, CHUNKS, EXEMPLARS, SEALED, TIMES, blob_key, sealed_key,
 };
 use crate::engines::metrics::day_series::DaySeries;
-use crate::engines::metrics::entry::read_points;
+use crate::engines::metrics::entry;
 use crate::engines::metrics::index::SeriesRef;
 use crate::engines::metrics::mark::Mark;
 use crate::engines::metrics::merge::Points;
@@ -38,6 +39,8 @@ pub(super) struct DayView {
     sealed: Near,
     aggregates: Near,
     windows: [Near; 12],
+    /// Of the entry that was read last in each window.
+    times: [LastTimes; 12],
     streams: Streams,
 }
 
@@ -59,6 +62,7 @@ impl DayView {
             sealed: Near::default(),
             aggregates: Near::default(),
             windows: Default::default(),
+            times: Default::default(),
             streams: Streams::default(),
         }
     }
@@ -95,23 +99,44 @@ impl DayView {
         damage: &mut Damage,
     ) -> Result<Points> {
         let mut points = Points::default();
+        self.add_points(series, range, damage, &mut points)?;
+        Ok(points)
+    }
+
+    /// Adds the points of a series inside `range` to those of earlier places. What is damaged is
+    /// noted and left out.
+    ///
+    /// # Errors
+    /// `Internal` from the container.
+    pub(super) fn add_points(
+        &mut self,
+        series: SeriesRef,
+        range: TimeRange<TimestampMs>,
+        damage: &mut Damage,
+        points: &mut Points,
+    ) -> Result<()> {
         if self.mark.sealed.is_some_and(|sealed| series < sealed) {
-            points = self.sealed_points(series, range, damage)?;
+            points.add(self.sealed_points(series, range, damage)?);
         }
         if self.mark.is_final() {
-            return Ok(points);
+            return Ok(());
         }
+        let mut left = Window::within(self.day, range).count();
         for window in Window::within(self.day, range) {
+            let known = points.floats.len();
+            left -= 1;
             let source = Source { snapshot: &self.snapshot, day: self.day, table: CHUNKS };
-            let near = &mut self.windows[usize::from(window.number)];
+            let place = usize::from(window.number);
             let key = |series| blob_key(window, series).to_vec();
+            let near = &mut self.windows[place];
             let Some(entry) = near.entry(source, series, key, damage)? else { continue };
-            match read_points(entry, range) {
-                Ok(found) => points.add(found),
-                Err(error) => damage.note(self.day, CHUNKS, &blob_key(window, series), &error)?,
+            if let Err(error) = entry::add_points(entry, range, &mut self.times[place], points) {
+                damage.note(self.day, CHUNKS, &blob_key(window, series), &error)?;
             }
+            // The windows of a day are mostly alike.
+            points.floats.reserve(points.floats.len().saturating_sub(known) * left);
         }
-        Ok(points)
+        Ok(())
     }
 
     fn sealed_points(

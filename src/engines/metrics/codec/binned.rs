@@ -1,6 +1,7 @@
 //! Noisy numbers by pco: bins that adapt to the distribution, entropy-coded, one page a list.
 
 use pco::data_types::Number;
+use pco::metadata::DeltaEncoding;
 use pco::wrapped::{FileCompressor, FileDecompressor};
 use pco::{ChunkConfig, DeltaSpec};
 
@@ -9,6 +10,12 @@ use crate::engines::metrics::codec::bytes::{Reader, put_bytes};
 
 /// Levels above cost more time than they save bytes.
 const LEVEL: usize = 8;
+
+/// How pco marks a chunk that begins with a dictionary.
+const DICTIONARY: u32 = 4;
+/// The farthest that pco looks back when it writes, as a power of two; it reads what looks back farther,
+/// and takes memory for it.
+const MAX_WINDOW_BITS: u32 = 15;
 
 /// The highest order of differences that is looked at.
 const MAX_ORDER: usize = 2;
@@ -69,24 +76,71 @@ fn compress<T: Number>(numbers: &[T], delta: DeltaSpec) -> Option<Vec<u8>> {
     Some(packed)
 }
 
-/// Reads `count` numbers, which the caller has bounded and which are at least one.
-pub(super) fn decode<T: Number + Default>(bytes: &mut Reader<'_>, count: usize) -> Result<Vec<T>> {
+/// Reads the first `wanted` of `count` numbers, which the caller has bounded and which are at least
+/// one, or some more.
+pub(super) fn decode<T: Number + Default>(
+    bytes: &mut Reader<'_>,
+    count: usize,
+    wanted: usize,
+) -> Result<Vec<T>> {
     let corrupt = |error: pco::errors::PcoError| Error::corrupt(format!("binned numbers: {error}"));
     let (file, rest) = FileDecompressor::new(bytes.bytes()?).map_err(corrupt)?;
+    check_dictionary(rest)?;
     let (mut chunk, rest) = file.chunk_decompressor::<T, _>(rest).map_err(corrupt)?;
+    if let DeltaEncoding::Lookback { config, .. } = &chunk.meta().delta_encoding
+        && config.window_n_log > MAX_WINDOW_BITS
+    {
+        return Err(Error::corrupt("binned numbers look back farther than any that are written"));
+    }
     let mut page = chunk.page_decompressor(rest, count).map_err(corrupt)?;
-    let mut numbers = vec![T::default(); count];
+    let wanted = wanted.next_multiple_of(pco::FULL_BATCH_N).min(count);
+    let mut numbers = vec![T::default(); wanted];
     let progress = page.read(&mut numbers).map_err(corrupt)?;
-    if progress.n_processed != count || !progress.finished || !page.into_src().is_empty() {
+    let is_whole = || progress.finished && page.into_src().is_empty();
+    if progress.n_processed != wanted || (wanted == count && !is_whole()) {
         return Err(Error::corrupt("binned numbers end at another place"));
     }
     Ok(numbers)
+}
+
+/// Checks that the numbers of a dictionary are there before pco makes room for them: behind four bits
+/// that say so, 25 say how many.
+fn check_dictionary(chunk: &[u8]) -> Result<()> {
+    let Some(head) = chunk.first_chunk().map(|head| u32::from_le_bytes(*head)) else {
+        return Ok(());
+    };
+    let length = (head >> 4) & ((1 << 25) - 1);
+    if head & 0xf == DICTIONARY && length as usize > chunk.len() / size_of::<u64>() {
+        return Err(Error::corrupt("binned numbers say more of a dictionary than there is"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_says_much_and_holds_little_takes_no_memory() {
+        let noise = |i: i64| i.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64) >> 20;
+        let numbers: Vec<i64> = (0..400).map(|i| noise(i % 40)).collect();
+        let packed = compress(&numbers, DeltaSpec::TryLookback).unwrap();
+        let head = packed.len() - FileDecompressor::new(packed.as_slice()).unwrap().1.len();
+        let refused = |change: fn(&mut [u8])| {
+            let (mut damaged, mut entry) = (packed.clone(), Vec::new());
+            change(&mut damaged[head..]);
+            put_bytes(&mut entry, &damaged);
+            decode::<i64>(&mut Reader::new(&entry), 400, 400).unwrap_err().message().to_owned()
+        };
+        assert_eq!(packed[head], 2 << 4, "no look back");
+        let far = refused(|chunk| chunk[1] = (chunk[1] & !0x1f) | 21);
+        assert!(far.contains("look back farther"), "{far}");
+        let long = refused(|chunk| {
+            chunk[..4].copy_from_slice(&(DICTIONARY | (0x1ff_ffff << 4)).to_le_bytes());
+        });
+        assert!(long.contains("dictionary"), "{long}");
+    }
 
     #[test]
     fn the_order_of_differences_is_that_of_the_trend() {
@@ -108,8 +162,8 @@ mod tests {
             let floats: Vec<f64> = bits.iter().map(|bits| f64::from_bits(*bits)).collect();
             prop_assert!(encode(&floats, &mut out));
             let mut bytes = Reader::new(&out);
-            prop_assert_eq!(decode::<i64>(&mut bytes, numbers.len()).unwrap(), numbers);
-            let found = decode::<f64>(&mut bytes, floats.len()).unwrap();
+            prop_assert_eq!(decode::<i64>(&mut bytes, numbers.len(), numbers.len()).unwrap(), numbers);
+            let found = decode::<f64>(&mut bytes, floats.len(), floats.len()).unwrap();
             prop_assert_eq!(found.into_iter().map(f64::to_bits).collect::<Vec<_>>(), bits);
             prop_assert!(bytes.rest().is_empty());
         }
@@ -121,7 +175,8 @@ mod tests {
             prop_assert!(encode(&numbers, &mut out));
             let place = place % out.len();
             out[place] ^= flip;
-            let _ = decode::<i64>(&mut Reader::new(&out), count);
+            let _ = decode::<i64>(&mut Reader::new(&out), count, count);
+            let _ = decode::<i64>(&mut Reader::new(&out), count, count / 2);
         }
     }
 }

@@ -99,11 +99,25 @@ pub(in crate::engines::metrics) fn decode(
     bytes: &mut Reader<'_>,
     count: usize,
 ) -> Result<Vec<f64>> {
+    decode_first(bytes, count, count)
+}
+
+/// Reads the first `wanted` of `count` values, which the caller has bounded and which are at least
+/// one, or some more. Only all of them leave the reader at their end.
+pub(in crate::engines::metrics) fn decode_first(
+    bytes: &mut Reader<'_>,
+    count: usize,
+    wanted: usize,
+) -> Result<Vec<f64>> {
     match bytes.byte()? {
-        CONSTANT => Ok(vec![bytes.float()?; count]),
-        DECIMAL => decode_decimal(bytes, count, integers::decode),
-        BINNED_DECIMAL => decode_decimal(bytes, count, binned::decode),
-        BINNED => binned::decode(bytes, count),
+        CONSTANT => Ok(vec![bytes.float()?; wanted]),
+        DECIMAL => {
+            decode_decimal(bytes, count, |bytes| integers::decode_first(bytes, count, wanted))
+        }
+        BINNED_DECIMAL => {
+            decode_decimal(bytes, count, |bytes| binned::decode(bytes, count, wanted))
+        }
+        BINNED => binned::decode(bytes, count, wanted),
         SQUEEZED => {
             let length = bytes.count(MAX_FORM + count * 16)?;
             let form = zstd::bulk::decompress(bytes.bytes()?, length).map_err(|error| {
@@ -112,10 +126,10 @@ pub(in crate::engines::metrics) fn decode(
             if form.first() == Some(&SQUEEZED) {
                 return Err(Error::corrupt("floats are squeezed twice"));
             }
-            decode(&mut Reader::new(&form), count)
+            decode_first(&mut Reader::new(&form), count, wanted)
         }
-        XOR => xor::decode(bytes, count),
-        PLAIN => (0..count).map(|_| bytes.float()).collect(),
+        XOR => xor::decode(bytes, wanted),
+        PLAIN => (0..wanted).map(|_| bytes.float()).collect(),
         other => Err(Error::corrupt(format!("unknown float codec {other}"))),
     }
 }
@@ -191,7 +205,7 @@ pub(in crate::engines::metrics) fn unscaled(whole: i64, exponent: usize) -> f64 
 fn decode_decimal(
     bytes: &mut Reader<'_>,
     count: usize,
-    wholes: impl FnOnce(&mut Reader<'_>, usize) -> Result<Vec<i64>>,
+    wholes: impl FnOnce(&mut Reader<'_>) -> Result<Vec<i64>>,
 ) -> Result<Vec<f64>> {
     let exponent = usize::from(bytes.byte()?);
     if exponent >= POWERS.len() {
@@ -204,10 +218,17 @@ fn decode_decimal(
         place = place.saturating_add(bytes.count(count)?);
         exceptions.push((place, bytes.float()?));
     }
-    let wholes = wholes(bytes, count)?;
-    let mut values: Vec<_> = wholes.into_iter().map(|whole| unscaled(whole, exponent)).collect();
+    let wholes = wholes(bytes)?;
+    let mut values: Vec<_> = match exponent {
+        0 => wholes.into_iter().map(|whole| whole as f64).collect(),
+        _ => wholes.into_iter().map(|whole| unscaled(whole, exponent)).collect(),
+    };
     for (place, value) in exceptions {
-        *values.get_mut(place).ok_or_else(|| Error::corrupt("an exception has no place"))? = value;
+        match values.get_mut(place) {
+            Some(at) => *at = value,
+            None if place < count => {}
+            None => return Err(Error::corrupt("an exception has no place")),
+        }
     }
     Ok(values)
 }
@@ -226,6 +247,11 @@ mod tests {
         let as_bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         assert_eq!(as_bits(&found), as_bits(values));
         assert!(bytes.rest().is_empty());
+        for wanted in [1, values.len() / 2, values.len() - values.len() / 9].map(|some| some.max(1))
+        {
+            let found = decode_first(&mut Reader::new(&out), values.len(), wanted).unwrap();
+            assert_eq!(as_bits(&found[..wanted]), as_bits(&values[..wanted]));
+        }
         out.len()
     }
 
@@ -308,6 +334,7 @@ mod tests {
             for form in 0..=SQUEEZED {
                 let bytes = [&[form][..], &bytes].concat();
                 let _ = decode(&mut Reader::new(&bytes), 300);
+                let _ = decode_first(&mut Reader::new(&bytes), 300, 100);
             }
         }
     }

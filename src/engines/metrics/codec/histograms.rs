@@ -32,10 +32,15 @@ pub(super) fn encode(histograms: &[&Histogram], effort: Effort, out: &mut Vec<u8
     }
 }
 
-/// Reads `count` histograms.
-pub(super) fn decode(bytes: &mut Reader<'_>, count: usize) -> Result<Vec<Arc<Histogram>>> {
-    let mut found = Vec::with_capacity(count);
-    while found.len() < count {
+/// Reads the first `wanted` of `count` histograms, or some more. Only all of them leave the reader
+/// at their end.
+pub(super) fn decode(
+    bytes: &mut Reader<'_>,
+    count: usize,
+    wanted: usize,
+) -> Result<Vec<Arc<Histogram>>> {
+    let mut found = Vec::with_capacity(wanted);
+    while found.len() < wanted {
         let length = bytes.count(count - found.len())?;
         if length == 0 {
             return Err(Error::corrupt("an empty run of histograms"));
@@ -208,7 +213,7 @@ mod tests {
         encode(&many, Effort::Quick, &mut bytes);
         let mut reader = Reader::new(&bytes);
         assert_eq!(reader.varint().unwrap(), (MAX_RUN / 2_003) as u64);
-        let found = decode(&mut Reader::new(&bytes), many.len()).unwrap();
+        let found = decode(&mut Reader::new(&bytes), many.len(), many.len()).unwrap();
         assert!(found.iter().all(|one| **one == histogram) && found.len() == many.len());
     }
 
@@ -217,7 +222,7 @@ mod tests {
         let mut bytes = vec![200];
         bytes.push(1);
         put_layout(&wide(60_000), &mut bytes);
-        let error = decode(&mut Reader::new(&bytes), 200).unwrap_err();
+        let error = decode(&mut Reader::new(&bytes), 200, 200).unwrap_err();
         assert!(error.to_string().contains("60000"), "{error}");
     }
 }

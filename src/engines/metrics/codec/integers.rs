@@ -42,28 +42,44 @@ pub(in crate::engines::metrics) fn decode(
     bytes: &mut Reader<'_>,
     count: usize,
 ) -> Result<Vec<i64>> {
+    decode_first(bytes, count, count)
+}
+
+/// Reads the first `wanted` of `count` values, which the caller has bounded and which are at least
+/// one, or some more. Only all of them leave the reader at their end.
+pub(in crate::engines::metrics) fn decode_first(
+    bytes: &mut Reader<'_>,
+    count: usize,
+    wanted: usize,
+) -> Result<Vec<i64>> {
     let mode = bytes.byte()?;
     let first = bytes.signed()?;
     match mode {
-        CONSTANT => return Ok(vec![first; count]),
+        CONSTANT => return Ok(vec![first; wanted]),
         DELTA | DELTA_OF_DELTA => {}
         other => return Err(Error::corrupt(format!("unknown integer codec {other}"))),
     }
     let divisor = bytes.varint()? as i64;
-    let mut residuals = Vec::with_capacity(count);
-    let mut left = count.saturating_sub(1);
-    while left > 0 {
-        let block = left.min(BLOCK);
-        unpack(bytes, block, &mut residuals)?;
-        left -= block;
-    }
-    let mut values = Vec::with_capacity(count);
-    let (mut value, mut delta) = (first, 0_i64);
+    let mut values = Vec::with_capacity(count.min(wanted + BLOCK));
     values.push(first);
-    for residual in residuals {
-        delta = if mode == DELTA { residual } else { delta.wrapping_add(residual) };
-        value = value.wrapping_add(delta.wrapping_mul(divisor));
-        values.push(value);
+    let (mut value, mut delta) = (first, 0_i64);
+    let mut block = [0; BLOCK];
+    while values.len() < count.min(wanted) {
+        let residuals = &mut block[..BLOCK.min(count - values.len())];
+        unpack(bytes, residuals)?;
+        let residuals = residuals.iter().map(|residual| *residual as i64);
+        if mode == DELTA {
+            values.extend(residuals.map(|residual| {
+                value = value.wrapping_add(residual.wrapping_mul(divisor));
+                value
+            }));
+        } else {
+            values.extend(residuals.map(|residual| {
+                delta = delta.wrapping_add(residual);
+                value = value.wrapping_add(delta.wrapping_mul(divisor));
+                value
+            }));
+        }
     }
     Ok(values)
 }
@@ -155,17 +171,16 @@ fn best_width(numbers: &[u64]) -> (u32, u64) {
     best
 }
 
-fn unpack(bytes: &mut Reader<'_>, count: usize, out: &mut Vec<i64>) -> Result<()> {
+/// Reads one block of residuals, as the bits of signed numbers.
+fn unpack(bytes: &mut Reader<'_>, numbers: &mut [u64]) -> Result<()> {
     let head = bytes.byte()?;
     let width = u32::from(head & !FROM_SMALLEST);
     if width > 64 {
         return Err(Error::corrupt(format!("a packed width of {width} bits")));
     }
     let smallest = if head & FROM_SMALLEST != 0 { Some(bytes.signed()?) } else { None };
-    let exceptions = bytes.count(count)?;
-    let mut numbers = [0; BLOCK];
-    let numbers = &mut numbers[..count];
-    unpack_bits(bytes.take((count * width as usize).div_ceil(8))?, width, numbers);
+    let exceptions = bytes.count(numbers.len())?;
+    unpack_bits(bytes.take((numbers.len() * width as usize).div_ceil(8))?, width, numbers);
     for _ in 0..exceptions {
         let place = usize::from(bytes.byte()?);
         let high = bytes.varint()?.checked_shl(width).unwrap_or(0);
@@ -175,30 +190,44 @@ fn unpack(bytes: &mut Reader<'_>, count: usize, out: &mut Vec<i64>) -> Result<()
     }
     match smallest {
         Some(smallest) => {
-            out.extend(numbers.iter().map(|number| smallest.wrapping_add(*number as i64)));
+            numbers.iter_mut().for_each(|number| *number = number.wrapping_add(smallest as u64))
         }
-        None => out.extend(numbers.iter().map(|number| unzigzag(*number))),
+        None => numbers.iter_mut().for_each(|number| *number = unzigzag(*number) as u64),
     }
     Ok(())
 }
 
 /// Takes numbers of one width from bytes that hold just them.
 fn unpack_bits(packed: &[u8], width: u32, numbers: &mut [u64]) {
-    // Eight bytes from any place on hold a number of up to 57 bits at any bit of the first one.
-    let mut padded = [0_u8; BLOCK * 8 + 16];
-    padded[..packed.len()].copy_from_slice(packed);
+    if width == 0 {
+        return numbers.fill(0);
+    }
+    let width = width as usize;
+    // Numbers that have nine bytes from their first one on; the others are read behind padding.
+    let inside = packed.len().checked_sub(9).map_or(0, |last| last * 8 / width + 1);
+    let (inside, rest) = numbers.split_at_mut(inside.min(numbers.len()));
+    take_bits(packed, width, 0, inside);
+    let from = inside.len() * width;
+    let left = &packed[(from / 8).min(packed.len())..];
+    let mut padded = [0_u8; 32];
+    padded[..left.len()].copy_from_slice(left);
+    take_bits(&padded, width, from % 8, rest);
+}
+
+/// Takes numbers from a bit on; nine bytes from the first one of each are there.
+fn take_bits(packed: &[u8], width: usize, mut bit: usize, numbers: &mut [u64]) {
     let mask = if width == 64 { u64::MAX } else { (1 << width) - 1 };
-    let mut bit = 0;
     for number in numbers {
         let (place, shift) = (bit / 8, bit % 8);
         let mut low = [0; 8];
-        low.copy_from_slice(&padded[place..place + 8]);
+        low.copy_from_slice(&packed[place..place + 8]);
         *number = u64::from_le_bytes(low) >> shift;
+        // Eight bytes hold a number of up to 57 bits at any bit of the first one.
         if width > 57 && shift > 0 {
-            *number |= u64::from(padded[place + 8]) << (64 - shift);
+            *number |= u64::from(packed[place + 8]) << (64 - shift);
         }
         *number &= mask;
-        bit += width as usize;
+        bit += width;
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a series holds at an instant, and its chunks.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
@@ -7,7 +8,7 @@ use crate::engines::metrics::codec::bytes::{Reader, put_varint};
 use crate::engines::metrics::codec::{Effort, floats, histograms, integers};
 use crate::model::histogram::{CounterResetHint, Histogram};
 use crate::model::sample::{HistogramSample, Sample, StartTime};
-use crate::model::time::TimestampMs;
+use crate::model::time::{TimeRange, TimestampMs};
 
 /// The most points of one chunk.
 pub(in crate::engines::metrics) const MAX_CHUNK_POINTS: usize = 4_096;
@@ -31,8 +32,36 @@ pub(in crate::engines::metrics) trait Point:
     /// Appends the values of `points`.
     fn put_values(points: &[Self], effort: Effort, out: &mut Vec<u8>);
 
-    /// Reads the values that belong to `times`.
-    fn read_values(bytes: &mut Reader<'_>, times: Vec<i64>) -> Result<Vec<Self>>;
+    /// Reads the values that belong to `times` and appends the points of the `wanted` places, which
+    /// are among them. Only when these reach to the end is the reader left there.
+    fn read_values(
+        bytes: &mut Reader<'_>,
+        times: &[i64],
+        wanted: Range<usize>,
+        out: &mut Vec<Self>,
+    ) -> Result<()>;
+}
+
+/// The times of the chunk that was read last: the next series of the same target mostly has the
+/// same, in the same bytes.
+#[derive(Default)]
+pub(in crate::engines::metrics) struct LastTimes {
+    bytes: Vec<u8>,
+    times: Vec<i64>,
+}
+
+impl LastTimes {
+    fn read(&mut self, bytes: &mut Reader<'_>, count: usize) -> Result<&[i64]> {
+        let rest = bytes.rest();
+        if self.times.len() == count && rest.starts_with(&self.bytes) {
+            bytes.take(self.bytes.len())?;
+        } else {
+            self.times = integers::decode(bytes, count)?;
+            self.bytes.clear();
+            self.bytes.extend_from_slice(&rest[..rest.len() - bytes.rest().len()]);
+        }
+        Ok(&self.times)
+    }
 }
 
 /// Encodes 1 to [`MAX_CHUNK_POINTS`] points in time order as one chunk.
@@ -49,17 +78,61 @@ pub(in crate::engines::metrics) fn encode<P: Point>(points: &[P], out: &mut Vec<
 /// # Errors
 /// `Corrupt` when the bytes are no chunk.
 pub(in crate::engines::metrics) fn decode<P: Point>(chunk: &[u8]) -> Result<Vec<P>> {
+    let mut points = Vec::new();
+    let all = TimeRange::<TimestampMs>::ALL;
+    decode_within(chunk, all, &mut LastTimes::default(), &mut points)?;
+    Ok(points)
+}
+
+/// Decodes the points of one chunk inside `range` and appends them.
+///
+/// # Errors
+/// `Corrupt` when the bytes are no chunk; nothing is appended then.
+pub(in crate::engines::metrics) fn decode_within<P: Point>(
+    chunk: &[u8],
+    range: TimeRange<TimestampMs>,
+    last: &mut LastTimes,
+    out: &mut Vec<P>,
+) -> Result<()> {
     let mut bytes = Reader::new(chunk);
     let count = bytes.count(MAX_CHUNK_POINTS)?;
     if count == 0 {
         return Err(Error::corrupt("an empty chunk"));
     }
-    let times = integers::decode(&mut bytes, count)?;
-    let points = P::read_values(&mut bytes, times)?;
-    if !bytes.rest().is_empty() {
-        return Err(Error::corrupt("a chunk has bytes behind its end"));
+    let times = last.read(&mut bytes, count)?;
+    let wanted = inside(times, range);
+    let (before, is_whole) = (out.len(), wanted.end == count);
+    if !wanted.is_empty() {
+        P::read_values(&mut bytes, times, wanted, out)?;
+        if is_whole && !bytes.rest().is_empty() {
+            out.truncate(before);
+            return Err(Error::corrupt("a chunk has bytes behind its end"));
+        }
     }
-    Ok(points)
+    Ok(())
+}
+
+/// Returns the places of rising times that are inside `range`.
+pub(in crate::engines::metrics) fn inside(
+    times: &[i64],
+    range: TimeRange<TimestampMs>,
+) -> Range<usize> {
+    let from = times.partition_point(|at| *at < range.start.0);
+    let to = times.partition_point(|at| *at <= range.end.0);
+    from..to.max(from)
+}
+
+/// Appends a point for each of the `wanted` places.
+fn join<V: Clone, P>(
+    times: &[i64],
+    values: &[V],
+    wanted: Range<usize>,
+    point: impl Fn(i64, V) -> P,
+    out: &mut Vec<P>,
+) {
+    let times = times.get(wanted.clone()).unwrap_or_default();
+    let values = values.get(wanted).unwrap_or_default();
+    out.extend(times.iter().zip(values).map(|(at, value)| point(*at, value.clone())));
 }
 
 impl Point for Sample {
@@ -76,9 +149,15 @@ impl Point for Sample {
         floats::encode(&values, effort, out);
     }
 
-    fn read_values(bytes: &mut Reader<'_>, times: Vec<i64>) -> Result<Vec<Self>> {
-        let values = floats::decode(bytes, times.len())?;
-        Ok(times.into_iter().zip(values).map(|(at, value)| Sample::new(at, value)).collect())
+    fn read_values(
+        bytes: &mut Reader<'_>,
+        times: &[i64],
+        wanted: Range<usize>,
+        out: &mut Vec<Self>,
+    ) -> Result<()> {
+        let values = floats::decode_first(bytes, times.len(), wanted.end)?;
+        join(times, &values, wanted, Sample::new, out);
+        Ok(())
     }
 }
 
@@ -109,12 +188,16 @@ impl Point for HistogramSample {
         histograms::encode(&values, effort, out);
     }
 
-    fn read_values(bytes: &mut Reader<'_>, times: Vec<i64>) -> Result<Vec<Self>> {
-        let values: Vec<Arc<Histogram>> = histograms::decode(bytes, times.len())?;
-        let joined = times.into_iter().zip(values);
-        Ok(joined
-            .map(|(at, histogram)| HistogramSample { timestamp: TimestampMs(at), histogram })
-            .collect())
+    fn read_values(
+        bytes: &mut Reader<'_>,
+        times: &[i64],
+        wanted: Range<usize>,
+        out: &mut Vec<Self>,
+    ) -> Result<()> {
+        let values = histograms::decode(bytes, times.len(), wanted.end)?;
+        let point = |at, histogram| HistogramSample { timestamp: TimestampMs(at), histogram };
+        join(times, &values, wanted, point, out);
+        Ok(())
     }
 }
 
@@ -133,11 +216,15 @@ impl Point for StartTime {
         integers::encode(&starts, out);
     }
 
-    fn read_values(bytes: &mut Reader<'_>, times: Vec<i64>) -> Result<Vec<Self>> {
-        let starts = integers::decode(bytes, times.len())?;
-        let joined = times.into_iter().zip(starts);
-        Ok(joined
-            .map(|(at, start)| StartTime { timestamp: TimestampMs(at), start: TimestampMs(start) })
-            .collect())
+    fn read_values(
+        bytes: &mut Reader<'_>,
+        times: &[i64],
+        wanted: Range<usize>,
+        out: &mut Vec<Self>,
+    ) -> Result<()> {
+        let starts = integers::decode_first(bytes, times.len(), wanted.end)?;
+        let point = |at, start| StartTime { timestamp: TimestampMs(at), start: TimestampMs(start) };
+        join(times, &starts, wanted, point, out);
+        Ok(())
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn encode(values: &[f64], out: &mut Vec<u8>) {
     bits.finish();
 }
 
-/// Reads `count` values.
+/// Reads the first `count` values.
 pub(super) fn decode(bytes: &mut Reader<'_>, count: usize) -> Result<Vec<f64>> {
     let mut bits = BitReader::new(bytes);
     let mut values = Vec::with_capacity(count);

@@ -14,7 +14,7 @@ use crate::query::promql::engine::EngineOptions;
 use crate::query::promql::engine::column::{Column, Grid, Sink};
 use crate::query::promql::engine::notes::{Note, Notes};
 use crate::query::promql::position::Span;
-use crate::storage::metric_store::MetricStore;
+use crate::storage::metric_store::{MetricStore, SeriesCursor};
 
 /// One evaluation of one query.
 pub(super) struct Evaluation {
@@ -30,11 +30,18 @@ pub(super) struct Evaluation {
 }
 
 /// What the store said of selections.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Told {
     /// Such as damage that it met.
     pub warnings: BTreeSet<String>,
     pub stats: SelectStats,
+}
+
+impl Told {
+    /// Asks a cursor about what it read so far.
+    pub(super) fn of(cursor: &dyn SeriesCursor) -> Self {
+        Told { warnings: cursor.warnings().into_iter().collect(), stats: cursor.stats() }
+    }
 }
 
 /// What `start()`, `end()`, `step()` and `range()` mean, in milliseconds.

@@ -10,6 +10,7 @@ mod sums;
 mod notes;
 mod context;
 mod evaluate;
+mod ahead;
 mod select;
 mod windows;
 mod hours;

@@ -11,12 +11,13 @@ use crate::model::series::SeriesData;
 use crate::model::stale::is_stale;
 use crate::model::time::{TimeRange, TimestampMs};
 use crate::query::promql::ast::{Edges, Matrix, Selector};
+use crate::query::promql::engine::ahead::Feed;
 use crate::query::promql::engine::column::{Column, Grid, Mapped, Sink, histogram_cost};
 use crate::query::promql::engine::context::{Evaluation, Looks};
 use crate::query::promql::engine::notes::Note;
 use crate::query::promql::histogram;
 use crate::query::promql::position::Span;
-use crate::storage::metric_store::{SelectHints, SelectQuery, SeriesCursor};
+use crate::storage::metric_store::{SelectHints, SelectQuery};
 
 /// What an hour takes of memory, in samples.
 const HOUR_COST: u64 = 6;
@@ -24,7 +25,7 @@ const HOUR_COST: u64 = 6;
 /// A cursor that accounts for what it hands out.
 pub(super) struct Blocks<'e> {
     evaluation: &'e Evaluation,
-    cursor: Box<dyn SeriesCursor>,
+    feed: Feed,
     counts_only: bool,
     held: u64,
 }
@@ -33,7 +34,7 @@ impl Blocks<'_> {
     /// Returns the next block; the one before counts as given back.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<SeriesData>>> {
         self.evaluation.budget.give(std::mem::take(&mut self.held));
-        let Some(mut block) = self.cursor.next_block().await? else { return Ok(None) };
+        let Some(mut block) = self.feed.next().await? else { return Ok(None) };
         if self.counts_only {
             block.iter_mut().for_each(|data| count_only(&mut data.histograms));
         }
@@ -47,9 +48,10 @@ impl Blocks<'_> {
 impl Drop for Blocks<'_> {
     /// Keeps what the store says of the selection, whether all of it was read or not.
     fn drop(&mut self) {
+        let own = self.feed.told();
         let mut told = self.evaluation.told.lock();
-        told.warnings.extend(self.cursor.warnings());
-        told.stats.add(&self.cursor.stats());
+        told.warnings.extend(own.warnings);
+        told.stats.add(&own.stats);
     }
 }
 
@@ -119,9 +121,9 @@ impl Evaluation {
             },
             max_samples: Some(self.budget.left()),
         };
-        let cursor = self.store.select(query).await?;
+        let feed = Feed::new(self.store.select(query).await?);
         let counts_only = selector.counts_only;
-        Ok(Blocks { evaluation: self, cursor, counts_only, held: 0 })
+        Ok(Blocks { evaluation: self, feed, counts_only, held: 0 })
     }
 
     /// Evaluates an instant vector selector.
@@ -137,12 +139,21 @@ impl Evaluation {
                 "the anchored modifier on an instant vector selector is not supported",
             ));
         }
-        let smoothed = selector.edges == Edges::Smoothed;
-        self.each_sample(selector, grid, smoothed, sink, |data, look| {
-            if smoothed {
-                return self.smoothed(data, look, span);
+        let lookback = self.lookback();
+        if selector.edges == Edges::Smoothed {
+            return self
+                .each_series(selector, grid, lookback, sink, |column, cursor, looks| {
+                    each_look(column, grid, looks, |look| self.smoothed(cursor, look, span))
+                })
+                .await;
+        }
+        self.each_series(selector, grid, 0, sink, |column, cursor, looks| {
+            if cursor.histograms.is_empty() {
+                return latest_floats(column, cursor.floats, grid, looks, lookback);
             }
-            latest(data, look, self.lookback()).map(|(_, value)| value)
+            each_look(column, grid, looks, |look| {
+                latest(cursor, look, lookback).map(|(_, value)| value)
+            })
         })
         .await
     }
@@ -157,9 +168,11 @@ impl Evaluation {
         sink: &mut (dyn Sink + '_),
     ) -> Result<()> {
         let mut renamed = Mapped { inner: sink, change: drop_name };
-        self.each_sample(selector, grid, false, &mut renamed, |data, look| {
-            let (at, _) = latest(data, look, lookback)?;
-            Some(SampleValue::Float(start_of(data.starts, TimestampMs(at)) as f64 / 1000.0))
+        self.each_series(selector, grid, 0, &mut renamed, |column, cursor, looks| {
+            each_look(column, grid, looks, |look| {
+                let (at, _) = latest(cursor, look, lookback)?;
+                Some(SampleValue::Float(start_of(cursor.starts, TimestampMs(at)) as f64 / 1000.0))
+            })
         })
         .await
     }
@@ -175,12 +188,14 @@ impl Evaluation {
         sink: &mut (dyn Sink + '_),
     ) -> Result<()> {
         let mut renamed = Mapped { inner: sink, change: drop_name };
-        self.each_sample(selector, grid, false, &mut renamed, |data, look| {
-            let (at, value) = latest(data, look, lookback)?;
-            if matches!(value, SampleValue::Histogram(_)) {
-                saw_histogram.store(true, Ordering::Relaxed);
-            }
-            Some(SampleValue::Float(at as f64 / 1000.0))
+        self.each_series(selector, grid, 0, &mut renamed, |column, cursor, looks| {
+            each_look(column, grid, looks, |look| {
+                let (at, value) = latest(cursor, look, lookback)?;
+                if matches!(value, SampleValue::Histogram(_)) {
+                    saw_histogram.store(true, Ordering::Relaxed);
+                }
+                Some(SampleValue::Float(at as f64 / 1000.0))
+            })
         })
         .await
     }
@@ -189,31 +204,24 @@ impl Evaluation {
         i64::try_from(self.options.lookback.as_millis()).unwrap_or(i64::MAX)
     }
 
-    async fn each_sample(
+    /// Fills a column of each series by `fill`, which returns whether there is anything in it;
+    /// samples up to `ahead` behind a look are there.
+    async fn each_series(
         &self,
         selector: &Selector,
         grid: Grid,
-        ahead: bool,
+        ahead: i64,
         sink: &mut (dyn Sink + '_),
-        pick: impl Fn(&mut Cursor<'_>, i64) -> Option<SampleValue> + Send + Sync,
+        fill: impl Fn(&mut Column, &mut Cursor<'_>, Looks) -> bool + Send + Sync,
     ) -> Result<()> {
         let looks = self.looks(&selector.timing)?;
-        let lookback = self.lookback();
-        let reach = Reach::points(lookback, if ahead { lookback } else { 0 });
+        let reach = Reach::points(self.lookback(), ahead);
         let mut blocks = self.blocks(selector, looks, grid, reach, "").await?;
         while let Some(block) = blocks.next().await? {
             let mut columns = Vec::with_capacity(block.len());
             for data in block {
                 let mut column = Column::empty(data.labels.clone(), grid.steps);
-                let mut cursor = Cursor::new(&data);
-                let mut found = false;
-                for step in 0..grid.steps {
-                    if let Some(value) = pick(&mut cursor, looks.at(grid.at(step))) {
-                        column.set(step, value);
-                        found = true;
-                    }
-                }
-                if found {
+                if fill(&mut column, &mut Cursor::new(&data), looks) {
                     self.budget.take(column.cost())?;
                     columns.push(column);
                 }
@@ -401,6 +409,48 @@ impl<'a> Cursor<'a> {
             histogram_at: 0,
         }
     }
+}
+
+/// Sets what `pick` finds at each look; returns whether it found anything.
+fn each_look(
+    column: &mut Column,
+    grid: Grid,
+    looks: Looks,
+    mut pick: impl FnMut(i64) -> Option<SampleValue>,
+) -> bool {
+    let mut found = false;
+    for step in 0..grid.steps {
+        if let Some(value) = pick(looks.at(grid.at(step))) {
+            column.set(step, value);
+            found = true;
+        }
+    }
+    found
+}
+
+/// Does what [`each_look`] does with [`latest`], for a series without histograms.
+fn latest_floats(
+    column: &mut Column,
+    floats: &[Sample],
+    grid: Grid,
+    looks: Looks,
+    lookback: i64,
+) -> bool {
+    let (mut rest, mut last, mut found) = (floats.iter().peekable(), None, false);
+    for (step, value) in column.floats.iter_mut().enumerate() {
+        let look = looks.at(grid.at(step));
+        while let Some(sample) = rest.next_if(|sample| sample.timestamp.0 <= look) {
+            last = Some(sample);
+        }
+        if let Some(sample) = last
+            && sample.timestamp.0 > look.saturating_sub(lookback)
+            && !is_stale(sample.value)
+        {
+            *value = sample.value;
+            found = true;
+        }
+    }
+    found
 }
 
 /// Returns the newest sample not after `look` and younger than the look-back, unless it is a stale
