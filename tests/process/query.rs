@@ -153,7 +153,7 @@ fn logs_and_traces_are_found_and_without_an_appliance_the_directory_is_opened() 
     appliance.signal("TERM");
     assert_eq!(appliance.wait(), Some(0));
     let (code, out, complaints) = query(folder.path(), &["metrics", "count(depth)"]);
-    assert_eq!(code, 0, "{complaints}");
+    assert_eq!((code, complaints.as_str()), (0, ""));
     let value: Vec<&str> = out.lines().nth(1).unwrap().split_whitespace().collect();
     assert_eq!(value[value.len() - 2], "11", "{out}");
 }

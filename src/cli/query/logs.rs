@@ -9,7 +9,7 @@ use crate::cli::query::chart;
 use crate::cli::query::screen::Screen;
 use crate::cli::query::table::{Side, Table, csv_line};
 use crate::cli::query::text::{counted, json};
-use crate::cli::query::times::{Span, rfc3339};
+use crate::cli::query::times::{Span, length, rfc3339};
 use crate::cli::query::{Output, Reach, Written};
 use crate::model::time::TimestampMs;
 
@@ -202,8 +202,7 @@ fn drawn(histogram: &Histogram, screen: Screen) -> String {
     let total = sums.iter().sum::<u64>();
     let end = start.saturating_add(width.saturating_mul(counts.len() as i64));
     let (start, end) = (rfc3339(TimestampMs(*start)), rfc3339(TimestampMs(end)));
-    let each = std::time::Duration::from_millis(width.unsigned_abs());
-    let each = crate::base::duration::format_duration(each);
+    let each = length(*width);
     let colon = if known.is_empty() { "" } else { ": " };
     out.push_str(&format!("{total} records{colon}{}\n", known.join(" · ")));
     out.push_str(&format!("{start} to {end}, a bar is {each}\n"));

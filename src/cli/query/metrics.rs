@@ -214,10 +214,7 @@ fn trend(series: &Series, span: Span, parts: usize) -> String {
 }
 
 fn reach(span: Span, step_ms: i64) -> String {
-    let step = crate::base::duration::format_duration(std::time::Duration::from_millis(
-        step_ms.unsigned_abs(),
-    ));
-    format!("{} to {}, every {step}", rfc3339(span.start), rfc3339(span.end))
+    format!("{} to {}, every {}", rfc3339(span.start), rfc3339(span.end), times::length(step_ms))
 }
 
 /// Draws the series that reach highest, and says what is left out.

@@ -110,10 +110,13 @@ pub(crate) fn query(settings: &Settings, what: &Query) -> Result<(), Failure> {
         Query::Logs(what) => &what.reach.url,
         Query::Traces(what) => &what.reach.url,
     };
+    // Of an appliance that lives for this question alone, only what is wrong is told.
+    let mut settings = settings.clone();
+    settings.log_level.get_or_insert_with(|| "warn".to_owned());
     let runtime = serve::runtime()?;
     let stopped = Err(Failure::failed("stopped"));
     let answered =
-        runtime.block_on(appliance::with(settings, url.as_deref(), stopped, async |running| {
+        runtime.block_on(appliance::with(&settings, url.as_deref(), stopped, async |running| {
             let asker = Asker::new(&running)?;
             match &plan {
                 Plan::Metrics(plan) => plan.answer(&asker, screen).await,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::base::duration::parse_duration;
+use crate::base::duration::{format_duration, parse_duration};
 use crate::cli::outcome::Failure;
 use crate::model::time::TimestampMs;
 
@@ -109,6 +109,11 @@ pub(super) fn seconds(ms: i64) -> String {
     let sign = if ms < 0 { "-" } else { "" };
     let ms = ms.unsigned_abs();
     format!("{sign}{}.{:03}", ms / 1_000, ms % 1_000)
+}
+
+/// Writes a length of time in Prometheus' syntax.
+pub(super) fn length(ms: i64) -> String {
+    format_duration(Duration::from_millis(ms.unsigned_abs()))
 }
 
 /// Writes an instant in RFC 3339, UTC; fractions only where there are any.
