@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use crate::cli::backup::{Backup, Restore};
 use crate::cli::export::Export;
 use crate::cli::import::Import;
+use crate::cli::query::Query;
 
 const ABOUT: &str =
     "The observability appliance and MCP server: metrics, logs and traces in one binary.";
@@ -53,6 +54,7 @@ pub(crate) struct Arguments {
 
 /// Settings of every command.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Settings of every command")]
 pub(crate) struct Settings {
     /// Read this file instead of ./belvedere.yaml
     #[arg(long, global = true, value_name = "FILE", env = "BELVEDERE_CONFIG")]
@@ -119,6 +121,12 @@ pub(crate) enum Command {
         /// Ask at this address instead of the one in the data directory
         #[arg(long, value_name = "URL", env = "BELVEDERE_URL")]
         url: Option<String>,
+    },
+    /// Ask about metrics, logs or traces, and write a table, a chart, JSON or CSV
+    Query {
+        /// What to ask about.
+        #[command(subcommand)]
+        what: Query,
     },
     /// Import metrics from Prometheus or OpenMetrics text; goes on where it was broken off
     Import(Import),

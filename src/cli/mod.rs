@@ -22,6 +22,7 @@ mod progress;
 mod import;
 mod export;
 mod backup;
+mod query;
 
 use std::process::ExitCode;
 
@@ -65,6 +66,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Export(what) => export::export(&settings, &what),
         Command::Backup(what) => backup::backup(&settings, &what),
         Command::Restore(what) => backup::restore(&settings, &what),
+        Command::Query { what } => query::query(&settings, &what),
         Command::Version => outcome::say(&format!("belvedere {}\n", env!("CARGO_PKG_VERSION"))),
         Command::Completions { shell } => outcome::say(&arguments::completions(shell)),
     }

@@ -13,6 +13,7 @@ import { journey } from "./suites/journey.mjs";
 import { keyboard } from "./suites/keyboard.mjs";
 import { live } from "./suites/live.mjs";
 import { matrix } from "./suites/matrix.mjs";
+import { metrics } from "./suites/metrics.mjs";
 import { plain } from "./suites/plain.mjs";
 import { size } from "./suites/size.mjs";
 
@@ -37,6 +38,7 @@ matrix(world);
 plain(world);
 keyboard(world);
 journey(world);
+metrics(world);
 hostile(world);
 live(world);
 size(world);

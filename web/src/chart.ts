@@ -12,12 +12,24 @@ export interface Line {
   past?: boolean;
 }
 
+/** A single measurement. */
+export interface Point {
+  /** Epoch milliseconds. */
+  time: number;
+  value: number;
+  words: string;
+  /** Where a press leads. */
+  href?: string;
+}
+
 export interface ChartData {
   /** Epoch milliseconds, rising. */
   times: readonly number[];
   lines: readonly Line[];
   /** Levels drawn across, such as an alert's threshold. */
   thresholds?: readonly { value: number; words: string }[];
+  /** Single measurements, drawn as lozenges where they lie within the lines' values. */
+  points?: readonly Point[];
   /** Times drawn upright, such as a deployment. */
   marks?: readonly { time: number; words: string }[];
 }
@@ -39,6 +51,8 @@ export interface ChartOptions {
 export const MAX_LINES = 100;
 /** Rows of the tip under the pointer. */
 const TIP_ROWS = 12;
+/** How near the pointer must be to a point, pixels. */
+const NEAR = 9;
 
 /** A chart in an element of the page. */
 export class Chart {
@@ -166,6 +180,11 @@ export class Chart {
     }
     this.plot = new uPlot(plotOptions, this.columns(), this.box);
     this.plot.over.append(this.tip);
+    // A drag chooses a stretch of time; uPlot keeps its end from being a press.
+    this.plot.over.addEventListener("click", () => {
+      const href = this.pointNear()?.href;
+      if (href) location.assign(href);
+    });
     this.describe();
   }
 
@@ -222,6 +241,25 @@ export class Chart {
       ctx.fillText(words, x + 4 * ratio, bbox.top + 12 * ratio);
     }
     ctx.restore();
+    for (const point of this.data.points ?? []) {
+      const [x, y] = [plot.valToPos(point.time / 1_000, "x", true), plot.valToPos(point.value, "y", true)];
+      if (x < bbox.left || x > bbox.left + bbox.width || y < bbox.top || y > bbox.top + bbox.height) continue;
+      lozenge(ctx, x, y, 4 * ratio, token("text"), token("panel"));
+    }
+  }
+
+  /** The point under the pointer. */
+  private pointNear(): Point | undefined {
+    const { plot } = this;
+    const { left = -1, top = -1 } = plot?.cursor ?? {};
+    if (!plot || left < 0) return undefined;
+    let nearest: Point | undefined;
+    let least = NEAR;
+    for (const point of this.data.points ?? []) {
+      const far = Math.hypot(plot.valToPos(point.time / 1_000, "x") - left, plot.valToPos(point.value, "y") - top);
+      if (far <= least) [nearest, least] = [point, far];
+    }
+    return nearest;
   }
 
   private onSelect(plot: uPlot): void {
@@ -261,16 +299,29 @@ export class Chart {
       .map((line, at) => ({ line, at, value: line.values[index] ?? null }))
       .filter(({ at, value }) => value !== null && !this.hidden.has(at))
       .sort((a, b) => (b.value ?? 0) - (a.value ?? 0));
-    const head = document.createElement("b");
-    head.textContent = `${day(time)} ${clock(time)}`;
-    const shown = rows.slice(0, TIP_ROWS).map(({ line, at, value }) => this.tipRow(line.name, at, value));
-    this.tip.replaceChildren(head, ...shown);
-    if (rows.length > TIP_ROWS) this.tip.append(`and ${rows.length - TIP_ROWS} more`);
+    const near = this.pointNear();
+    plot.over.style.cursor = near?.href ? "pointer" : "";
+    if (near) this.tip.replaceChildren(...this.pointTip(near));
+    else this.tip.replaceChildren(...this.lineTip(time, rows));
     const room = plot.over.clientWidth;
     const right = left > room / 2;
     this.tip.style.left = right ? "" : `${left + 16}px`;
     this.tip.style.right = right ? `${room - left + 16}px` : "";
     this.tip.style.top = "8px";
+  }
+
+  private lineTip(time: number, rows: readonly { line: Line; at: number; value: number | null }[]): (HTMLElement | string)[] {
+    const shown = rows.slice(0, TIP_ROWS).map(({ line, at, value }) => this.tipRow(line.name, at, value));
+    return [strong(`${day(time)} ${clock(time)}`), ...shown, ...(rows.length > TIP_ROWS ? [`and ${rows.length - TIP_ROWS} more`] : [])];
+  }
+
+  private pointTip({ time, value, words, href }: Point): HTMLElement[] {
+    const label = document.createElement("div");
+    label.className = "words mono";
+    label.textContent = words;
+    const hint = document.createElement("div");
+    hint.textContent = href ? "Press to open its trace" : "It names no trace";
+    return [strong(`Exemplar ${(this.options.format ?? number)(value)} · ${day(time)} ${clock(time, true)}`), label, hint];
   }
 
   private tipRow(name: string, at: number, value: number | null): HTMLElement {
@@ -310,6 +361,26 @@ function line(ctx: CanvasRenderingContext2D, colour: string, x0: number, y0: num
   ctx.beginPath();
   ctx.moveTo(x0, y0);
   ctx.lineTo(x1, y1);
+  ctx.stroke();
+}
+
+function strong(text: string): HTMLElement {
+  const head = document.createElement("b");
+  head.textContent = text;
+  return head;
+}
+
+function lozenge(ctx: CanvasRenderingContext2D, x: number, y: number, size: number, colour: string, edge: string): void {
+  ctx.beginPath();
+  ctx.moveTo(x, y - size);
+  ctx.lineTo(x + size, y);
+  ctx.lineTo(x, y + size);
+  ctx.lineTo(x - size, y);
+  ctx.closePath();
+  ctx.fillStyle = colour;
+  ctx.strokeStyle = edge;
+  ctx.lineWidth = devicePixelRatio;
+  ctx.fill();
   ctx.stroke();
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { chartData, faultAt, faultWords, grid, value, type Outcome } from "../src/islands/metrics/model";
+import { exemplarsOf } from "../src/islands/metrics/exemplars";
+import { chartData, faultAt, faultWords, grid, notesOf, value, type Outcome } from "../src/islands/metrics/model";
 
 test("the step is round, fits the width, and never asks for too many points", () => {
   const hour = 3_600_000;
@@ -35,4 +36,39 @@ test("the place of a fault is found by line and byte", () => {
   assert.equal(faultAt("query timed out", "up"), undefined);
   assert.equal(faultAt("1:99: parse error: x", "up"), 2);
   assert.equal(faultWords(message), '2:9: parse error: unexpected "+"');
+});
+
+test("notes stand at the word of the expression that they are about", () => {
+  const text = 'rate(é[5m])\n+ rate(node_load1{a="b"}[5m])';
+  const answer = {
+    data: { resultType: "vector", result: [] },
+    warnings: ["PromQL warning: quantile value should be between 0 and 1, got 2 (1:1)", "results truncated due to limit"],
+    infos: ['PromQL info: metric might not be a counter: "node_load1" (2:8)'],
+  };
+  const notes = notesOf(answer, text);
+  assert.deepEqual(notes.map(({ severity, from, to }) => [severity, text.slice(from, to)]), [
+    ["warning", "rate"],
+    ["warning", text],
+    ["info", "node_load1"],
+  ]);
+  assert.equal(notes[0]?.words, "quantile value should be between 0 and 1, got 2");
+  assert.deepEqual([notes[1]?.words, notes[1]?.from], ["results truncated due to limit", undefined]);
+  assert.deepEqual(notesOf(undefined, "up"), []);
+});
+
+test("exemplars are listed newest first and lead to their trace, whatever its label is called", () => {
+  const exemplar = (labels: Record<string, string>, text: string, timestamp: number) => ({ labels, value: text, timestamp });
+  const found = exemplarsOf({
+    data: [
+      { seriesLabels: { __name__: "b", le: "1" }, exemplars: [exemplar({ trace_id: "0AF7651916cd43dd8448eb211c80319c", span_id: "b7ad6b7169203331" }, "0.5", 1.25), exemplar({}, "NaN", 9)] },
+      { seriesLabels: { __name__: "c" }, exemplars: [exemplar({ traceID: "../../evil", shard: "7" }, "2", 3), exemplar({ traceID: "ab12" }, "1", 2)] },
+    ],
+  });
+  assert.deepEqual(found, [
+    { time: 3_000, value: 2, name: "c", labels: '{shard="7"}' },
+    { time: 2_000, value: 1, name: "c", labels: "", href: "/ui/traces/ab12" },
+    { time: 1_250, value: 0.5, name: 'b{le="1"}', labels: "", href: "/ui/traces/0af7651916cd43dd8448eb211c80319c?span=b7ad6b7169203331" },
+  ]);
+  const { points } = chartData([{ expression: "c", took: 1, exemplars: found, answer: { data: { resultType: "matrix", result: [] } } }], { start: 0, end: 10, step: 10 }, 0);
+  assert.deepEqual(points?.map((one) => one.words), ['c · {shard="7"}', "c", 'b{le="1"}']);
 });

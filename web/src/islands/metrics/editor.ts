@@ -2,7 +2,7 @@
 import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, startCompletion } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
-import { lintKeymap, setDiagnostics } from "@codemirror/lint";
+import { lintKeymap, setDiagnostics, type Diagnostic } from "@codemirror/lint";
 import { EditorState, Prec } from "@codemirror/state";
 import { EditorView, keymap, placeholder } from "@codemirror/view";
 import { PromQLExtension } from "@prometheus-io/codemirror-promql";
@@ -14,6 +14,14 @@ export interface EditorOptions {
   label: string;
   onChange: (text: string) => void;
   onRun: () => void;
+}
+
+/** A part of the text and what is said of it. */
+export interface Mark {
+  from: number;
+  to: number;
+  severity: "error" | "warning" | "info";
+  words: string;
 }
 
 const COLOURS = HighlightStyle.define([
@@ -44,15 +52,26 @@ const LOOKS = EditorView.theme({
   ".cm-completionMatchedText": { textDecoration: "none", fontWeight: "600" },
   ".cm-completionInfo": { padding: "6px 10px", maxWidth: "24rem", fontFamily: "var(--sans)" },
   ".cm-diagnostic-error": { borderLeftColor: "var(--error)" },
+  ".cm-diagnostic-warning": { borderLeftColor: "var(--warning)" },
+  ".cm-diagnostic-info": { borderLeftColor: "var(--accent)" },
+  // Its own underlines are pictures, which take no colour of ours.
+  ".cm-lintRange-error": { background: "none", textDecoration: "underline wavy var(--error)", textUnderlineOffset: "3px" },
+  ".cm-lintRange-warning": { background: "none", textDecoration: "underline wavy var(--warning)", textUnderlineOffset: "3px" },
+  ".cm-lintRange-info": { background: "none", textDecoration: "underline dotted var(--accent)", textUnderlineOffset: "3px" },
 });
 
 /** An editor in place of a textarea. */
 export class Editor {
   private readonly view: EditorView;
+  /** What the server says of a text; the editor's own opinion counts for every other one. */
+  private said: { text: string; marks: readonly Mark[] } | undefined;
 
   constructor(options: EditorOptions) {
     const nonce = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]')?.content ?? "";
     const promql = new PromQLExtension().setComplete({ remote: { url: "", httpMethod: "GET", fetchFn: fetch.bind(window) } });
+    const opinion = promql.getLinter();
+    const analyse = opinion.promQL();
+    promql.setLinter({ promQL: () => (view) => (this.said?.text === view.state.doc.toString() ? diagnostics(view, this.said.marks) : analyse(view)) });
     const run = () => {
       options.onRun();
       return true;
@@ -84,12 +103,10 @@ export class Editor {
     this.view = new EditorView({ state, parent: options.parent });
   }
 
-  /** Underlines where the server says that it is wrong; `undefined` ends that. */
-  fault(at: number | undefined, message = ""): void {
-    const length = this.view.state.doc.length;
-    const found =
-      at === undefined ? [] : [{ from: Math.min(at, Math.max(0, length - 1)), to: Math.min(length, at + 1), severity: "error" as const, message }];
-    this.view.dispatch(setDiagnostics(this.view.state, found));
+  /** Underlines what the server says is wrong or doubtful in a text; `undefined`: it said nothing yet. */
+  mark(text: string, marks: readonly Mark[] | undefined): void {
+    this.said = marks && { text, marks };
+    if (marks && text === this.view.state.doc.toString()) this.view.dispatch(setDiagnostics(this.view.state, diagnostics(this.view, marks)));
   }
 
   focus(): void {
@@ -100,6 +117,17 @@ export class Editor {
   destroy(): void {
     this.view.destroy();
   }
+}
+
+function diagnostics(view: EditorView, marks: readonly Mark[]): Diagnostic[] {
+  const length = view.state.doc.length;
+  return marks.map(({ from, to, severity, words }) => ({
+    // At the end there is no character to underline: the last one stands for it.
+    from: Math.min(from, Math.max(0, length - 1)),
+    to: Math.min(length, Math.max(to, from + 1)),
+    severity,
+    message: words,
+  }));
 }
 
 function newLine(view: EditorView): boolean {

@@ -1,6 +1,7 @@
 // What the page of metrics asks and how answers become lines; no page in here.
 import type { ChartData, Line } from "../../chart";
 import { series } from "../../lib/format";
+import type { Exemplar } from "./exemplars";
 
 /** One series of Prometheus' answer: pairs of seconds and text. */
 export interface Series {
@@ -22,7 +23,11 @@ export interface Outcome {
   expression: string;
   answer?: Answer | undefined;
   past?: Answer | undefined;
+  /** The newest first; absent where nobody asked for them. */
+  exemplars?: Exemplar[] | undefined;
   error?: unknown;
+  /** Why there are no exemplars. */
+  exemplarError?: unknown;
   /** Milliseconds until the answer was here. */
   took: number;
 }
@@ -47,6 +52,9 @@ export function grid(startMs: number, endMs: number, pixels: number, wanted?: nu
   const end = Math.floor(endMs / 1_000 / step) * step;
   return { start: Math.max(0, end - Math.floor(window / step) * step), end, step };
 }
+
+/** Exemplars that are drawn, the newest. */
+export const MAX_POINTS = 1_000;
 
 /** The letter of a row. */
 export function letter(index: number): string {
@@ -85,7 +93,9 @@ export function chartData(outcomes: readonly Outcome[], { start, end, step }: Gr
     add(answer, 0);
     if (shift > 0) add(past, shift);
   });
-  return { times, lines };
+  const points = outcomes.flatMap(({ exemplars }) => exemplars ?? []).slice(0, MAX_POINTS);
+  if (points.length === 0) return { times, lines };
+  return { times, lines, points: points.map((one) => ({ ...one, words: [one.name, one.labels].filter(Boolean).join(" · ") })) };
 }
 
 /** A series in words; one without labels is called by its expression. */
@@ -96,8 +106,11 @@ export function nameOf(metric: Record<string, string>, expression: string): stri
 /** Where Prometheus says an expression is wrong, as an offset into its text. */
 export function faultAt(message: string, text: string): number | undefined {
   const place = /(\d+):(\d+): parse error/.exec(message);
-  if (!place) return undefined;
-  const [line, column] = [Number(place[1]), Number(place[2])];
+  return place ? offsetOf(text, Number(place[1]), Number(place[2])) : undefined;
+}
+
+/** Returns the offset into a text of a line and a column, both from one. */
+function offsetOf(text: string, line: number, column: number): number {
   const before = text.split("\n").slice(0, line - 1);
   const start = before.reduce((sum, one) => sum + one.length + 1, 0);
   // Columns count bytes of UTF-8, offsets count UTF-16 units.
@@ -110,6 +123,32 @@ export function faultAt(message: string, text: string): number | undefined {
     offset += character.length;
   }
   return Math.min(text.length, start + offset);
+}
+
+/** What an answer says beside its values. */
+export interface Note {
+  severity: "warning" | "info";
+  words: string;
+  /** The part of the expression that it is about, as offsets; absent where it names none. */
+  from?: number;
+  to?: number;
+}
+
+/** Returns the notes of an answer, warnings first, each with the word of the expression it stands at. */
+export function notesOf(answer: Answer | undefined, text: string): Note[] {
+  const note = (severity: Note["severity"]) => (words: string): Note => {
+    const place = /^(.*) \((\d+):(\d+)\)$/s.exec(words);
+    const plain = (place?.[1] ?? words).replace(/^PromQL (warning|info): /, "");
+    if (!place) return { severity, words: plain };
+    const from = offsetOf(text, Number(place[2]), Number(place[3]));
+    return { severity, words: plain, from, to: Math.max(wordEnd(text, from), Math.min(text.length, from + 1)) };
+  };
+  return [...(answer?.warnings ?? []).map(note("warning")), ...(answer?.infos ?? []).map(note("info"))];
+}
+
+/** Where the name or number that begins at an offset ends. */
+function wordEnd(text: string, from: number): number {
+  return from + (/^[\w:.]+/.exec(text.slice(from))?.[0].length ?? 0);
 }
 
 /** The message without the envelope's first words. */

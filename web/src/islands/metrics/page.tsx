@@ -9,10 +9,18 @@ import { formatDuration, parseDuration } from "../../lib/time";
 import { all, encode, first, withValues, type Pairs } from "../../lib/url";
 import { compareOffset, pairs, rangeNow, show, ticks } from "../../lib/view";
 import { chartData, grid, value, type Answer, type Grid, type Outcome } from "./model";
+import { exemplarsOf, type ExemplarAnswer } from "./exemplars";
+import { ExemplarList } from "./measured";
 import { ExpressionRow } from "./row";
 import { ValueTable } from "./table";
 
 type View = "chart" | "table";
+/** What asks for one row; a newer question ends the one before. */
+interface Askers {
+  now: Asker;
+  before: Asker;
+  exemplars: Asker;
+}
 interface Row {
   id: number;
   text: string;
@@ -34,10 +42,11 @@ export function MetricsPage() {
   const [shown, setShown] = useState<Grid | undefined>(undefined);
   const [busy, setBusy] = useState(false);
   const box = useRef<HTMLDivElement>(null);
-  const askers = useRef(new Map<number, [Asker, Asker]>());
+  const askers = useRef(new Map<number, Askers>());
   const view = useComputed<View>(() => (first(pairs.value, "view") === "table" ? "table" : "chart"));
   const stacked = useComputed(() => first(pairs.value, "stack") === "1");
   const logarithmic = useComputed(() => first(pairs.value, "log") === "1");
+  const exemplified = useComputed(() => first(pairs.value, "exemplars") === "1");
   const turn = useRef(0);
 
   const ask = async () => {
@@ -57,9 +66,9 @@ export function MetricsPage() {
     const kind = first(pairs.value, "view") === "table" ? "instant" : "range";
     const found = await Promise.all(
       asked.map((row, index) => {
-        const pair = askers.current.get(index) ?? [new Asker(), new Asker()];
-        askers.current.set(index, pair);
-        return row.hidden ? { expression: row.text, took: 0 } : answer(row.text, times, shift, kind, pair);
+        const own = askers.current.get(index) ?? { now: new Asker(), before: new Asker(), exemplars: new Asker() };
+        askers.current.set(index, own);
+        return row.hidden ? { expression: row.text, took: 0 } : answer(row.text, times, shift, kind, own);
       }),
     );
     if (own !== turn.current) return;
@@ -104,7 +113,6 @@ export function MetricsPage() {
     [shown, stacked.value, logarithmic.value],
   );
   const faults = outcomes.filter((outcome) => outcome.error instanceof Failure && ![400, 422].includes(outcome.error.status));
-  const notes = outcomes.flatMap(({ answer: found }) => [...(found?.warnings ?? []), ...(found?.infos ?? [])]);
   const empty = outcomes.some((outcome) => outcome.answer) && outcomes.every((outcome) => !outcome.answer || outcome.answer.data.result.length === 0);
   return (
     <>
@@ -116,6 +124,7 @@ export function MetricsPage() {
             text={row.text}
             hidden={row.hidden}
             only={rows.length === 1}
+            scoped={first(pairs.value, "scope") !== ""}
             outcome={outcomes.find((outcome) => outcome.expression === row.text)}
             onChange={(text) => setRows((now) => now.map((one) => (one.id === row.id ? { ...one, text } : one)))}
             onRun={() => run()}
@@ -140,6 +149,9 @@ export function MetricsPage() {
               <button type="button" aria-pressed={logarithmic.value} onClick={() => set("log", logarithmic.value ? "" : "1")}>
                 Logarithmic
               </button>
+              <button type="button" aria-pressed={exemplified.value} title="Single measurements with their traces" onClick={() => set("exemplars", exemplified.value ? "" : "1")}>
+                Exemplars
+              </button>
               <label class="inline">
                 Step{" "}
                 <select value={first(pairs.value, "step")} onChange={(event) => set("step", event.currentTarget.value)}>
@@ -158,11 +170,6 @@ export function MetricsPage() {
           </span>
         </div>
       </section>
-      {notes.length > 0 && (
-        <p class="banner" role="note">
-          {[...new Set(notes)].join(" · ")}
-        </p>
-      )}
       <div ref={box}>
         {faults.map((outcome) => (
           <section key={outcome.expression} class="panel">
@@ -190,6 +197,7 @@ export function MetricsPage() {
             </div>
           </section>
         )}
+        {view.value === "chart" && exemplified.value && !busy && outcomes.some((outcome) => outcome.answer) && <ExemplarList outcomes={outcomes} retry={() => void ask()} />}
         {view.value === "table" && !empty && outcomes.some((outcome) => outcome.answer) && <ValueTable outcomes={outcomes} />}
       </div>
     </>
@@ -201,7 +209,7 @@ function sameTexts(rows: readonly Row[], state: Pairs): boolean {
   return texts.join("\u0000") === all(state, "q").join("\u0000");
 }
 
-async function answer(expression: string, times: Grid, shift: number, kind: "instant" | "range", [now, before]: [Asker, Asker]): Promise<Outcome> {
+async function answer(expression: string, times: Grid, shift: number, kind: "instant" | "range", { now, before, exemplars }: Askers): Promise<Outcome> {
   const begin = performance.now();
   const scope = first(pairs.peek(), "scope");
   let query = expression;
@@ -219,13 +227,25 @@ async function answer(expression: string, times: Grid, shift: number, kind: "ins
       const scoped = await now.ask<{ query: string }>(`/api/x/metrics/scoped?${new URLSearchParams({ q: expression, scope })}`);
       query = scoped?.query ?? expression;
     }
-    const [found, past] = await Promise.all([
+    const wanted = kind === "range" && first(pairs.peek(), "exemplars") === "1";
+    const [found, past, measured] = await Promise.all([
       now.ask<Answer>(address(0)),
       shift > 0 && kind === "range" ? before.ask<Answer>(address(shift)) : undefined,
+      wanted ? exemplarsIn(query, times, exemplars) : {},
     ]);
-    return { expression, answer: found, past, took: performance.now() - begin };
+    return { expression, answer: found, past, ...measured, took: performance.now() - begin };
   } catch (error) {
     return { expression, error, took: performance.now() - begin };
+  }
+}
+
+/** Asks for exemplars; without them the lines are still worth showing. */
+async function exemplarsIn(query: string, { start, end }: Grid, asker: Asker): Promise<Pick<Outcome, "exemplars" | "exemplarError">> {
+  try {
+    const asked = new URLSearchParams({ query, start: String(start), end: String(end) });
+    return { exemplars: exemplarsOf(await asker.ask<ExemplarAnswer>(`/api/v1/query_exemplars?${asked}`)) };
+  } catch (exemplarError) {
+    return { exemplarError };
   }
 }
 

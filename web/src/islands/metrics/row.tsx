@@ -2,14 +2,16 @@
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "../../components";
 import { Failure } from "../../lib/fetch";
-import { faultAt, faultWords, letter, type Outcome } from "./model";
-import type { Editor } from "./editor";
+import { faultAt, faultWords, letter, notesOf, type Note, type Outcome } from "./model";
+import type { Editor, Mark } from "./editor";
 
 export interface RowProps {
   index: number;
   text: string;
   hidden: boolean;
   only: boolean;
+  /** Whether what is asked is restricted beside what stands here. */
+  scoped: boolean;
   outcome?: Outcome | undefined;
   onChange: (text: string) => void;
   onRun: () => void;
@@ -43,6 +45,7 @@ export function ExpressionRow(props: RowProps) {
         onChange: (text) => latest.current.onChange(text),
         onRun: () => latest.current.onRun(),
       });
+      tell(editor.current, latestTold.current);
       if (focused) editor.current.focus();
     };
     // The page is drawn and asked first; without the chunk the field goes on working.
@@ -58,7 +61,13 @@ export function ExpressionRow(props: RowProps) {
   const message = fault instanceof Failure && [400, 422].includes(fault.status) ? fault.message : "";
   const own = props.outcome?.expression === props.text;
   const at = message && own ? faultAt(message, props.text) : undefined;
-  useEffect(() => editor.current?.fault(at, faultWords(message)), [at, message]);
+  // Notes of the text that was asked; a scope is part of what was asked, and moves their places.
+  const notes = props.outcome ? notesOf(props.outcome.answer, props.scoped ? "" : props.outcome.expression) : [];
+  const verdict = own && (message !== "" || props.outcome?.answer) ? marksOf(at, faultWords(message), props.scoped ? [] : notes) : undefined;
+  const told = JSON.stringify([props.text, verdict ?? null]);
+  const latestTold = useRef(told);
+  latestTold.current = told;
+  useEffect(() => editor.current && tell(editor.current, told), [told]);
   const onKey = (event: KeyboardEvent) => {
     if (event.key !== "Enter" || event.altKey) return;
     event.preventDefault();
@@ -100,6 +109,43 @@ export function ExpressionRow(props: RowProps) {
           {faultWords(message)}
         </p>
       )}
+      {notes.length > 0 && (
+        <ul class="notes" aria-label={`Notes on ${name}`}>
+          {notes.map((note) => (
+            <li key={`${note.from} ${note.words}`} class={note.severity}>
+              <Icon name={note.severity === "warning" ? "warn" : "info"} />
+              <span>
+                <b>{note.severity === "warning" ? "Warning" : "Info"}</b> {!props.scoped && <Place note={note} text={props.outcome?.expression ?? ""} />}
+                {note.words}
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
     </div>
   );
+}
+
+/** The part of the expression that a note is about. */
+function Place({ note, text }: { note: Note; text: string }) {
+  const part = text.slice(note.from, note.to);
+  return note.from === undefined || part === "" ? null : (
+    <>
+      <code>{part}</code>{" "}
+    </>
+  );
+}
+
+/** What the server says of a text, as the editor underlines it. */
+function marksOf(at: number | undefined, fault: string, notes: readonly Note[]): Mark[] {
+  const marks: Mark[] = at === undefined ? [] : [{ from: at, to: at + 1, severity: "error", words: fault }];
+  for (const { from, to, severity, words } of notes) {
+    if (from !== undefined && to !== undefined) marks.push({ from, to, severity, words });
+  }
+  return marks;
+}
+
+function tell(editor: Editor, told: string): void {
+  const [text, marks] = JSON.parse(told) as [string, Mark[] | null];
+  editor.mark(text, marks ?? undefined);
 }
