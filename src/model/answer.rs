@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::model::cost::QueryCost;
 use crate::model::histogram::Histogram;
 use crate::model::labels::Labels;
 use crate::model::series::{SelectStats, SeriesData};
@@ -51,4 +52,6 @@ pub struct Answer {
     pub infos: Vec<String>,
     /// What was read for it.
     pub stats: SelectStats,
+    /// What its evaluation cost, where that was watched.
+    pub cost: Option<Box<QueryCost>>,
 }

@@ -13,6 +13,7 @@ use crate::query::promql::ast::{At, DurationKind, DurationNode, Length, Node, Ti
 use crate::query::promql::engine::EngineOptions;
 use crate::query::promql::engine::column::{Column, Grid, Sink};
 use crate::query::promql::engine::notes::{Note, Notes};
+use crate::query::promql::engine::watcher::Watcher;
 use crate::query::promql::position::Span;
 use crate::storage::metric_store::MetricStore;
 
@@ -27,6 +28,8 @@ pub(super) struct Evaluation {
     pub budget: Budget,
     pub notes: Notes,
     pub told: Mutex<Told>,
+    /// Sees what the evaluation costs; `None` when nobody asked.
+    pub watcher: Option<Watcher>,
 }
 
 /// What the store said of selections.
@@ -48,13 +51,17 @@ pub(super) struct QueryTimes {
 
 /// How many samples the query may still hold.
 pub(super) struct Budget {
+    whole: u64,
     left: AtomicU64,
+    /// The least that was ever left.
+    least: AtomicU64,
 }
 
 impl Budget {
     /// Starts with `samples`.
     pub(super) fn new(samples: u64) -> Self {
-        Budget { left: AtomicU64::new(samples) }
+        let (left, least) = (AtomicU64::new(samples), AtomicU64::new(samples));
+        Budget { whole: samples, left, least }
     }
 
     /// Takes samples into account.
@@ -66,7 +73,13 @@ impl Budget {
             .left
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(samples));
         match taken {
-            Ok(_) => Ok(()),
+            Ok(before) => {
+                let left = before - samples;
+                if left < self.least.load(Ordering::Relaxed) {
+                    self.least.fetch_min(left, Ordering::Relaxed);
+                }
+                Ok(())
+            }
             Err(_) => Err(too_many_samples()),
         }
     }
@@ -74,6 +87,11 @@ impl Budget {
     /// Gives back what is no longer held.
     pub(super) fn give(&self, samples: u64) {
         self.left.fetch_add(samples, Ordering::Relaxed);
+    }
+
+    /// Returns the most samples that were held at one time.
+    pub(super) fn peak(&self) -> u64 {
+        self.whole - self.least.load(Ordering::Relaxed)
     }
 
     /// Returns the room that is left.

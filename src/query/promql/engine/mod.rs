@@ -9,6 +9,7 @@ mod column;
 mod sums;
 mod notes;
 mod context;
+mod watcher;
 mod evaluate;
 mod select;
 mod windows;
@@ -26,11 +27,13 @@ use parking_lot::Mutex;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::model::answer::{Answer, Value};
+use crate::model::cost::Watch;
 use crate::model::time::TimestampMs;
 use crate::query::promql::ast::{Expr, Kind};
 use crate::query::promql::engine::column::{Column, Grid};
 use crate::query::promql::engine::context::{Budget, Evaluation, QueryTimes};
 use crate::query::promql::engine::notes::Notes;
+use crate::query::promql::engine::watcher::Watcher;
 use crate::query::promql::value_type::ValueType;
 use crate::storage::metric_store::MetricStore;
 
@@ -69,12 +72,18 @@ const MAX_STEPS: i64 = 11_000;
 pub struct Engine {
     store: Arc<dyn MetricStore>,
     options: EngineOptions,
+    watch: Watch,
 }
 
 impl Engine {
     /// Builds an engine over `store`.
     pub fn new(store: Arc<dyn MetricStore>, options: EngineOptions) -> Self {
-        Engine { store, options }
+        Engine { store, options, watch: Watch::Nothing }
+    }
+
+    /// Returns the same engine, but what it evaluates is watched.
+    pub fn watching(&self, watch: Watch) -> Engine {
+        Engine { watch, ..self.clone() }
     }
 
     /// Answers a query at one instant.
@@ -140,6 +149,7 @@ impl Engine {
             budget: Budget::new(self.options.max_samples),
             notes: Notes::default(),
             told: Mutex::default(),
+            watcher: Watcher::new(self.watch, expr, query),
         }
     }
 
@@ -161,13 +171,15 @@ impl Engine {
             }
             ValueType::Vector => {
                 let columns = evaluation.gather(root, grid).await?;
-                Value::Vector(answer::vector(columns, at, answer::keeps_order(root))?)
+                let keep_order = answer::keeps_order(root);
+                Value::Vector(evaluation.arranged(|| answer::vector(columns, at, keep_order))?)
             }
             ValueType::Matrix => {
-                Value::Matrix(answer::sorted(evaluation.matrix(root, query.start).await?)?)
+                let series = evaluation.matrix(root, query.start).await?;
+                Value::Matrix(evaluation.arranged(|| answer::sorted(series))?)
             }
         };
-        Ok(finish(value, &evaluation))
+        Ok(finish(value, &evaluation, expr))
     }
 
     async fn answer_range(&self, expr: &Expr, query: QueryTimes) -> Result<Answer> {
@@ -180,16 +192,18 @@ impl Engine {
         } else {
             evaluation.gather(&expr.root, grid).await?
         };
-        let value = Value::Matrix(answer::matrix(columns, grid)?);
-        Ok(finish(value, &evaluation))
+        let value = Value::Matrix(evaluation.arranged(|| answer::matrix(columns, grid))?);
+        Ok(finish(value, &evaluation, expr))
     }
 }
 
-fn finish(value: Value, evaluation: &Evaluation) -> Answer {
+fn finish(value: Value, evaluation: &Evaluation, expr: &Expr) -> Answer {
     let (mut warnings, infos) = evaluation.notes.texts(&evaluation.text);
     let told = std::mem::take(&mut *evaluation.told.lock());
     warnings.extend(told.warnings);
-    Answer { value, warnings, infos, stats: told.stats }
+    let watcher = evaluation.watcher.as_ref();
+    let cost = watcher.map(|watcher| Box::new(watcher.cost(expr, evaluation.budget.peak())));
+    Answer { value, warnings, infos, stats: told.stats, cost }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use crate::base::error::{Error, Result};
 use crate::model::answer::SampleValue;
@@ -14,6 +15,7 @@ use crate::query::promql::ast::{Edges, Matrix, Selector};
 use crate::query::promql::engine::column::{Column, Grid, Mapped, Sink, histogram_cost};
 use crate::query::promql::engine::context::{Evaluation, Looks};
 use crate::query::promql::engine::notes::Note;
+use crate::query::promql::engine::watcher::WatchedSelector;
 use crate::query::promql::histogram;
 use crate::query::promql::position::Span;
 use crate::storage::metric_store::{SelectHints, SelectQuery, SeriesCursor};
@@ -27,13 +29,19 @@ pub(super) struct Blocks<'e> {
     cursor: Box<dyn SeriesCursor>,
     counts_only: bool,
     held: u64,
+    watched: Option<WatchedSelector<'e>>,
 }
 
 impl Blocks<'_> {
     /// Returns the next block; the one before counts as given back.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<SeriesData>>> {
         self.evaluation.budget.give(std::mem::take(&mut self.held));
-        let Some(mut block) = self.cursor.next_block().await? else { return Ok(None) };
+        let begin = self.watched.as_ref().map(|_| Instant::now());
+        let next = self.cursor.next_block().await?;
+        if let (Some(watched), Some(begin)) = (&mut self.watched, begin) {
+            watched.read(begin, next.as_deref().unwrap_or_default());
+        }
+        let Some(mut block) = next else { return Ok(None) };
         if self.counts_only {
             block.iter_mut().for_each(|data| count_only(&mut data.histograms));
         }
@@ -49,7 +57,11 @@ impl Drop for Blocks<'_> {
     fn drop(&mut self) {
         let mut told = self.evaluation.told.lock();
         told.warnings.extend(self.cursor.warnings());
-        told.stats.add(&self.cursor.stats());
+        let stats = self.cursor.stats();
+        told.stats.add(&stats);
+        if let Some(watched) = &self.watched {
+            watched.told(&stats);
+        }
     }
 }
 
@@ -119,9 +131,11 @@ impl Evaluation {
             },
             max_samples: Some(self.budget.left()),
         };
+        let begin = self.watcher.as_ref().map(|_| Instant::now());
         let cursor = self.store.select(query).await?;
         let counts_only = selector.counts_only;
-        Ok(Blocks { evaluation: self, cursor, counts_only, held: 0 })
+        let watched = begin.and_then(|begin| WatchedSelector::opened(self, selector, begin));
+        Ok(Blocks { evaluation: self, cursor, counts_only, held: 0, watched })
     }
 
     /// Evaluates an instant vector selector.
@@ -214,6 +228,7 @@ impl Evaluation {
                     }
                 }
                 if found {
+                    self.count_column(grid, &column);
                     self.budget.take(column.cost())?;
                     columns.push(column);
                 }
@@ -252,6 +267,7 @@ impl Evaluation {
                     continue;
                 }
                 if !data.samples.is_empty() || !data.histograms.is_empty() {
+                    self.count_series(grid, &data);
                     self.budget.take(series_cost(&data))?;
                     found.push(data);
                 }

@@ -8,7 +8,7 @@ use crate::model::series::SeriesData;
 use crate::model::time::TimestampMs;
 use crate::query::promql::ast::{Edges, Kind, Node};
 use crate::query::promql::engine::answer;
-use crate::query::promql::engine::column::{Column, Grid, Sink};
+use crate::query::promql::engine::column::{Column, Counts, Grid, Sink};
 use crate::query::promql::engine::context::{Evaluation, Looks};
 use crate::query::promql::engine::hours;
 use crate::query::promql::engine::notes::Note;
@@ -97,8 +97,8 @@ impl Ranged<'_> {
 pub(super) struct Slide {
     pub looks: Looks,
     pub range: i64,
-    edges: Edges,
-    lookback: i64,
+    pub edges: Edges,
+    pub lookback: i64,
     pub grid: Grid,
 }
 
@@ -149,7 +149,9 @@ impl Evaluation {
             Kind::Subquery(subquery) => {
                 let looks = self.looks(&subquery.timing)?;
                 let range = self.length(&subquery.range, false)?;
-                let (inner, inner_grid) = self.subquery(subquery, grid).await?;
+                let node = ranged.argument;
+                let (inner, inner_grid) =
+                    self.watched_subquery(node, subquery, grid, Counts::Nowhere).await?;
                 let slide = Slide { looks, range, edges: Edges::Plain, lookback: 0, grid };
                 let mut columns = Vec::with_capacity(inner.len());
                 for column in inner {
@@ -177,6 +179,7 @@ impl Evaluation {
         let keeps_name = matches!(ranged.name, "last_over_time" | "first_over_time");
         let mut column = Column::empty(data.labels.clone(), grid.steps);
         column.drop_name = drop_name || !keeps_name;
+        self.count_windows(slide, data);
         let falls = falls(&data.samples, &data.starts);
         let mut floats = Slice::default();
         let mut histograms = Slice::default();
