@@ -13,11 +13,11 @@ use crate::model::series::SeriesExemplars;
 use crate::model::time::{TimeRange, TimestampMs};
 use crate::protocols::prometheus::PrometheusState;
 use crate::protocols::prometheus::error::{ApiError, ApiResult};
-use crate::protocols::prometheus::json::{push_labels, push_list, push_text};
-use crate::protocols::prometheus::number::{push_float, push_timestamp};
 use crate::protocols::prometheus::params::Params;
 use crate::protocols::prometheus::response::{answer, success};
 use crate::service::{Expression, InstantQuery, RangeQuery};
+use crate::wire::prometheus_api::json::{push_labels, push_list, push_text};
+use crate::wire::prometheus_api::number::{push_float, push_timestamp};
 
 /// Evaluates `query` at `time`, by default now.
 pub(crate) async fn instant(

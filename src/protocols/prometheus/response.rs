@@ -10,11 +10,11 @@ use crate::model::answer::{Answer, SampleValue, Value, VectorSample};
 use crate::model::cost::QueryCost;
 use crate::model::sample::HistogramSample;
 use crate::model::series::SeriesData;
-use crate::protocols::prometheus::json::{
+use crate::wire::prometheus_api::json::{
     push_histogram, push_labels, push_list, push_object, push_point, push_sample, push_text,
     push_texts,
 };
-use crate::protocols::prometheus::number::{push_float, push_timestamp};
+use crate::wire::prometheus_api::number::{push_float, push_timestamp};
 
 /// A piece of a large answer is sent once it has this many bytes.
 const PIECE_BYTES: usize = 64 << 10;
