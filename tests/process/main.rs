@@ -17,3 +17,4 @@ mod crash;
 mod delivery;
 mod demo;
 mod life;
+mod queries;
