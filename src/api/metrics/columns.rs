@@ -1,7 +1,7 @@
 //! An answer as one line of JSON by columns: the instants once, and for each series one value or
 //! `null` an instant. Written piece by piece, so that a large answer is held but once.
 
-use crate::base::error::{Error, ErrorKind};
+use crate::base::error::Error;
 use crate::model::answer::{Answer, SampleValue, Value, VectorSample};
 use crate::model::labels::Labels;
 use crate::model::sample::{HistogramSample, Sample};
@@ -113,12 +113,6 @@ impl Line {
         push_text(&mut head, error.message());
         Line { head, rows: Rows::Written, tail: b"}\n".to_vec(), is_over: false }
     }
-}
-
-/// Returns Prometheus' word for an error of an evaluation.
-pub(crate) fn evaluation_error(kind: ErrorKind) -> &'static str {
-    use crate::wire::prometheus_api::error_type::{error_type, is_of_execution};
-    if is_of_execution(kind) { "execution" } else { error_type(kind) }
 }
 
 impl Iterator for Line {

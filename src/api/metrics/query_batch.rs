@@ -15,12 +15,12 @@ use tokio_util::sync::CancellationToken;
 use crate::access::{Caller, Scope};
 use crate::api::ApiState;
 use crate::api::answer::ApiError;
-use crate::api::metrics::columns::{Line, Steps, evaluation_error};
+use crate::api::metrics::columns::{Line, Steps};
 use crate::api::metrics::question::{Parts, Question, timeout};
 use crate::base::error::{Error, Result};
 use crate::http::body;
 use crate::model::cost::Watch;
-use crate::wire::prometheus_api::error_type::error_type;
+use crate::wire::prometheus_api::error_type::{error_type, evaluation_error_type};
 
 /// Bytes of a request, as sent and inflated.
 const BODY_BYTES: usize = 10 << 20;
@@ -197,7 +197,7 @@ impl Work {
         };
         match question.ask(&self.state, &self.caller, Watch::Nothing).await {
             Ok(answer) => Line::answer(&id, answer, steps, is_range),
-            Err(error) => Line::error(&id, evaluation_error(error.kind()), &error),
+            Err(error) => Line::error(&id, evaluation_error_type(error.kind()), &error),
         }
     }
 }

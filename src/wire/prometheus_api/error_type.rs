@@ -29,3 +29,8 @@ pub(crate) fn is_of_execution(kind: ErrorKind) -> bool {
             | ErrorKind::Unsupported
     )
 }
+
+/// Returns Prometheus' `errorType` of an error of an evaluation.
+pub(crate) fn evaluation_error_type(kind: ErrorKind) -> &'static str {
+    if is_of_execution(kind) { "execution" } else { error_type(kind) }
+}
