@@ -21,7 +21,7 @@
 //! http        server kit                                            <- base telemetry access
 //! protocols   doors of foreign protocols                            <- base telemetry model wire ingest access service http
 //! mcp         MCP tools                                             <- base telemetry model access service http
-//! api         our own JSON API                                          <- base telemetry model access service http
+//! api         our own JSON API                                          <- base telemetry model wire access service http
 //! ui          pages, embedded browser files                         <- base telemetry model access service http
 //! config      raw -> checked configuration                          <- all above
 //! app         wiring and lifecycle                                  <- all above

@@ -1,18 +1,7 @@
-//! What the page of metrics asks beside Prometheus' own API.
+//! What is asked of metrics beside Prometheus' own API.
 
-use axum::Json;
-use serde_json::{Value, json};
-
-use crate::api::answer::ApiResult;
-use crate::api::params::Params;
-use crate::service::{Expression, Pill};
-
-/// Answers `q scope`: the expression with every selector restricted to the scope.
-pub(crate) async fn scoped(params: Params) -> ApiResult<Value> {
-    let expression = Expression::parse(params.needed("q")?)?;
-    let pairs = Pill::parse_scope(params.get("scope"))?;
-    let pairs: Vec<(&str, &str, bool)> =
-        pairs.iter().map(|pair| (pair.key.as_str(), pair.value.as_str(), pair.not)).collect();
-    let scoped = expression.scoped(&pairs)?;
-    Ok(Json(json!({"query": scoped.to_string()})))
-}
+pub(crate) mod columns;
+pub(crate) mod explain;
+pub(crate) mod query_batch;
+pub(crate) mod question;
+pub(crate) mod scoped;

@@ -1,8 +1,8 @@
 //! Our own JSON API below `/api/x`: what the pages' scripts ask, and whoever likes it plainer than
 //! the foreign protocols.
 //!
-//! In: requests with parameters in the address; times in epoch milliseconds. Out: JSON with
-//! short keys, instants as milliseconds or (where digits would be lost) as texts, and errors as
+//! In: requests with parameters in the address; times in epoch milliseconds, but for PromQL, whose
+//! parameters are those of Prometheus' API. Out: JSON with short keys, instants as milliseconds or (where digits would be lost) as texts, and errors as
 //! `{"error": …, "kind": …}`. Deliberately absent: pages (`ui`), what foreign doors answer already
 //! (`protocols`), writing telemetry.
 
@@ -23,10 +23,13 @@ use std::sync::Arc;
 
 use crate::base::clock::SharedClock;
 use crate::base::shutdown::Readiness;
+use crate::base::task::TaskGroup;
 use crate::service::Services;
 
 /// Streams at one time; further ones are refused.
 const MAX_STREAMS: usize = 32;
+/// Batches of queries at one time; further ones are refused.
+const MAX_BATCHES: usize = 16;
 
 /// What this door needs.
 #[derive(Clone)]
@@ -35,13 +38,21 @@ pub struct ApiState {
     clock: SharedClock,
     readiness: Readiness,
     streams: Arc<Semaphore>,
+    batches: Arc<Semaphore>,
+    tasks: TaskGroup,
 }
 
 impl ApiState {
-    /// Joins the door with what answers; streams end when `readiness` does.
-    pub fn new(services: Services, clock: SharedClock, readiness: Readiness) -> Self {
+    /// Joins the door with what answers; streams end when `readiness` does, batches run in `tasks`.
+    pub fn new(
+        services: Services,
+        clock: SharedClock,
+        readiness: Readiness,
+        tasks: TaskGroup,
+    ) -> Self {
         let streams = Arc::new(Semaphore::new(MAX_STREAMS));
-        ApiState { services, clock, readiness, streams }
+        let batches = Arc::new(Semaphore::new(MAX_BATCHES));
+        ApiState { services, clock, readiness, streams, batches, tasks }
     }
 }
 
@@ -55,7 +66,9 @@ pub fn routes(state: ApiState) -> Router {
         .route("/api/x/logs/record", get(logs::search::record))
         .route("/api/x/logs/context", get(logs::search::context))
         .route("/api/x/logs/tail", get(logs::tail::tail))
-        .route("/api/x/metrics/scoped", get(metrics::scoped))
+        .route("/api/x/metrics/scoped", get(metrics::scoped::scoped))
+        .route("/api/x/explain", get(metrics::explain::explain).post(metrics::explain::explain))
+        .route("/api/x/query_batch", post(metrics::query_batch::query_batch))
         .route("/api/x/storage", get(storage::storage))
         .route("/api/x/cardinality", get(storage::cardinality))
         .route("/api/x/openapi.json", get(openapi::openapi))

@@ -15,6 +15,8 @@ struct Operation {
     scope: &'static str,
     /// Names of parameters with their meaning; `*` behind a name means that it must be given.
     parameters: &'static [(&'static str, &'static str)],
+    /// What the body is; empty when there is none.
+    body: &'static str,
     media_type: &'static str,
 }
 
@@ -33,11 +35,26 @@ const fn read(
     summary: &'static str,
     parameters: &'static [(&'static str, &'static str)],
 ) -> Operation {
-    Operation { method: "get", path, summary, scope: "read", parameters, media_type: JSON }
+    let (method, scope, body, media_type) = ("get", "read", "", JSON);
+    Operation { method, path, summary, scope, parameters, body, media_type }
 }
 
+/// By GET and by POST with the parameters as a form.
+const EXPLAIN: Operation = read(
+    "/api/x/explain",
+    "What a PromQL query costs, node by node: time, series, points, what was read",
+    &[
+        ("query*", "the expression"),
+        ("time", "the instant, as in Prometheus' API; by default now"),
+        ("start", "in place of `time`: the first step of a range"),
+        ("end", "the end that no step passes"),
+        ("step", "the distance of steps"),
+        ("timeout", "how long it may take, if less than the limit"),
+    ],
+);
+
 /// Every way to ask this door, in the order of its routes.
-const OPERATIONS: [Operation; 13] = [
+const OPERATIONS: [Operation; 16] = [
     read(
         "/api/x/logs/search",
         "Log records, newest first",
@@ -73,6 +90,18 @@ const OPERATIONS: [Operation; 13] = [
         "A PromQL expression restricted to a scope",
         &[("q*", "the expression"), SCOPE],
     ),
+    EXPLAIN,
+    Operation { method: "post", ..EXPLAIN },
+    Operation {
+        method: "post",
+        body: "{\"queries\": [{\"id\", \"query\", \"time\"} or {\"id\", \"query\", \"start\", \"end\", \"step\"}, …], \"timeout\"}: at most 100 queries, each with an id of its own; instants and lengths are numbers of seconds or texts as in Prometheus' API; the timeout holds for all together",
+        media_type: "application/x-ndjson",
+        ..read(
+            "/api/x/query_batch",
+            "Many PromQL queries at once: a line each as soon as it is done, with the steps once (first, distance, how many; epoch milliseconds) and the values of each series in a list",
+            &[],
+        )
+    },
     read("/api/x/storage", "What is kept: signals, days, log, memory, damage", &[]),
     read(
         "/api/x/cardinality",
@@ -103,8 +132,8 @@ const OPERATIONS: [Operation; 13] = [
 pub(crate) async fn openapi(_: Caller) -> ApiResult<Value> {
     let mut paths = Map::new();
     for operation in &OPERATIONS {
-        let entry = json!({operation.method: described(operation)});
-        paths.insert(operation.path.to_owned(), entry);
+        let ways = paths.entry(operation.path).or_insert_with(|| json!({}));
+        ways[operation.method] = described(operation);
     }
     let version = env!("CARGO_PKG_VERSION");
     Ok(Json(json!({
@@ -132,7 +161,7 @@ fn described(operation: &Operation) -> Value {
     };
     let parameters: Vec<Value> = operation.parameters.iter().map(parameter).collect();
     let error = json!({"$ref": "#/components/schemas/Error"});
-    json!({
+    let mut way = json!({
         "summary": operation.summary,
         "description": format!("Needs the scope `{}`.", operation.scope),
         "parameters": parameters,
@@ -140,5 +169,11 @@ fn described(operation: &Operation) -> Value {
             "200": {"description": "the answer", "content": {operation.media_type: {}}},
             "default": {"description": "why not", "content": {JSON: {"schema": error}}},
         },
-    })
+    });
+    if !operation.body.is_empty() {
+        let content = json!({JSON: {}});
+        way["requestBody"] =
+            json!({"required": true, "description": operation.body, "content": content});
+    }
+    way
 }

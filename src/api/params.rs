@@ -1,13 +1,19 @@
-//! Parameters of the address.
+//! Parameters of the address, or of a form.
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::Method;
 use axum::http::Uri;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
 use crate::api::answer::ApiError;
 use crate::base::error::{Error, Result};
+use crate::http::body;
 use crate::model::time::{TimeRange, TimestampMs, TimestampNs};
+use crate::wire::prometheus_api::text::parse_form;
+
+/// Bytes of a form, as sent and inflated.
+const FORM_BYTES: usize = 10 << 20;
 
 /// The pairs of a query string; handlers take them as an argument.
 #[derive(Debug, Clone, Default)]
@@ -90,5 +96,23 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
             Ok(Query(pairs)) => Ok(Params(pairs)),
             Err(error) => Err(ApiError::from(Error::invalid(error.body_text())).into_response()),
         }
+    }
+}
+
+/// Parameters that may come as a form, which goes before the address; handlers that take it are for
+/// GET and POST alike.
+pub(crate) struct Form(pub(crate) Params);
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> std::result::Result<Self, ApiError> {
+        let address = request.uri().query().unwrap_or("").to_owned();
+        let mut pairs = Vec::new();
+        if request.method() == Method::POST {
+            pairs = parse_form(&body::read(request, FORM_BYTES).await?)?;
+        }
+        pairs.extend(parse_form(address.as_bytes())?);
+        Ok(Form(Params(pairs)))
     }
 }

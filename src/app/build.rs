@@ -66,6 +66,9 @@ pub struct App {
 /// Wishes to reload that wait; further askers wait for their turn.
 const RELOADS: usize = 4;
 
+/// The part of the memory budget that metric queries may hold.
+const QUERIES_PART: u64 = 4;
+
 impl App {
     /// Claims the data directory, binds, opens the stores, joins every room and serves. Needs a
     /// runtime.
@@ -243,6 +246,7 @@ fn services(
     let limits = QueryLimits {
         timeout: config.budget.query_timeout,
         samples: config.budget.query_samples,
+        memory: config.budget.memory.0 / QUERIES_PART,
         lookback: config.metrics.lookback_delta,
         ..QueryLimits::default()
     };

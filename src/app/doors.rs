@@ -55,7 +55,7 @@ pub(crate) struct Doors {
     pub(crate) external_labels: Labels,
     /// Makes backups.
     pub(crate) backups: Backups,
-    /// Where they run.
+    /// Where they run, and batches of queries.
     pub(crate) orders: TaskGroup,
     /// Takes the wish to reload.
     pub(crate) reloads: mpsc::Sender<ReloadRequest>,
@@ -115,7 +115,8 @@ impl Doors {
 
     fn api(&self) -> Router {
         let (services, clock) = (self.services.clone(), Arc::clone(&self.clock));
-        api::routes(ApiState::new(services, clock, self.readiness.clone()))
+        let (readiness, tasks) = (self.readiness.clone(), self.orders.clone());
+        api::routes(ApiState::new(services, clock, readiness, tasks))
     }
 
     fn ui(&self) -> Router {

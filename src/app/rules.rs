@@ -8,8 +8,11 @@ use crate::base::clock::SharedClock;
 use crate::base::task::TaskGroup;
 use crate::config::Config;
 use crate::ingest::Ingest;
-use crate::query::promql::EngineOptions;
+use crate::query::promql::{EngineOptions, QueryRoom};
 use crate::rules::{AlertSink, External, Ruler, RulerParts};
+
+/// The part of the memory budget that the queries of rules may hold, beside those that are asked.
+const RULES_PART: u64 = 8;
 
 /// Creates the ruler; it evaluates nothing before groups are applied.
 pub(crate) fn ruler(
@@ -29,6 +32,7 @@ pub(crate) fn ruler(
         options: EngineOptions {
             lookback: config.metrics.lookback_delta,
             max_samples: config.budget.query_samples,
+            room: QueryRoom::of_bytes(config.budget.memory.0 / RULES_PART),
             timeout: config.budget.query_timeout,
             ..EngineOptions::default()
         },

@@ -1,7 +1,10 @@
 //! The answer of a metric query, as plain data.
 
+use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 
+use crate::model::cost::QueryCost;
 use crate::model::histogram::Histogram;
 use crate::model::labels::Labels;
 use crate::model::series::{SelectStats, SeriesData};
@@ -51,4 +54,32 @@ pub struct Answer {
     pub infos: Vec<String>,
     /// What was read for it.
     pub stats: SelectStats,
+    /// What its evaluation cost, where that was watched.
+    pub cost: Option<Box<QueryCost>>,
+    /// What it holds of memory that others want, too.
+    pub held: Held,
+}
+
+/// Keeps what an answer takes of shared memory accounted for until the answer is gone.
+#[derive(Clone, Default)]
+pub struct Held(Option<Arc<dyn Any + Send + Sync>>);
+
+impl Held {
+    /// Holds on to `account`, which settles when it is dropped.
+    pub fn of(account: Arc<dyn Any + Send + Sync>) -> Self {
+        Held(Some(account))
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.0.is_some() { "Held" } else { "Free" })
+    }
+}
+
+/// Answers are equal whatever holds them.
+impl PartialEq for Held {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
 }

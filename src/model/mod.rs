@@ -25,6 +25,7 @@ pub mod cut;
 pub mod series;
 pub mod store;
 pub mod answer;
+pub mod cost;
 pub mod log_filter;
 pub mod log_query;
 pub mod trace_query;

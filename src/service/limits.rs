@@ -11,6 +11,8 @@ pub struct QueryLimits {
     pub concurrency: usize,
     /// Samples that one metric query may hold in memory.
     pub samples: u64,
+    /// Bytes of memory that all metric queries may hold at one time.
+    pub memory: u64,
     /// Steps of a range query.
     pub steps: i64,
     /// How old a sample may be to count at an evaluation time.
@@ -29,6 +31,7 @@ impl Default for QueryLimits {
             timeout: Duration::from_secs(120),
             concurrency: 20,
             samples: 50_000_000,
+            memory: u64::MAX,
             steps: 11_000,
             lookback: Duration::from_secs(300),
             subquery_interval: Duration::from_secs(60),

@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::access::{Caller, Scope};
 use crate::base::error::{Error, Result};
 use crate::model::answer::{Answer, SampleValue, VectorSample};
 use crate::model::batch::MetricMetadata;
+use crate::model::cost::Watch;
 use crate::model::cut::Cut;
 use crate::model::labels::{Labels, METRIC_NAME};
 use crate::model::matcher::{MatchOp, Matcher};
 use crate::model::series::{LabelQuery, SelectStats, SeriesData, SeriesExemplars};
 use crate::model::stale::is_stale;
 use crate::model::time::{TimeRange, TimestampMs};
-use crate::query::promql::{Engine, EngineOptions};
+use crate::query::promql::{Engine, EngineOptions, QueryRoom};
 use crate::service::desk::Desk;
 use crate::service::expression::Expression;
 use crate::storage::metric_store::{MetricStore, SelectHints, SelectQuery, SeriesCursor};
@@ -92,6 +93,15 @@ fn tell(answer: &Answer) {
     tracing::debug!(series, samples, hours, blobs, bytes, "metrics read");
 }
 
+/// Adds to what a query cost the time that it waited for its turn.
+fn after_queue(mut answer: Answer, queued: Duration) -> Answer {
+    if let Some(cost) = &mut answer.cost {
+        cost.timings.exec_queue = queued;
+        cost.timings.exec_total = queued + cost.timings.eval_total;
+    }
+    answer
+}
+
 /// Writes a number with a comma before every three digits.
 fn grouped(number: i64) -> String {
     let digits = number.to_string();
@@ -152,11 +162,17 @@ impl MetricsService {
         let options = EngineOptions {
             lookback: limits.lookback,
             max_samples: limits.samples,
+            room: QueryRoom::of_bytes(limits.memory),
             default_subquery_interval: limits.subquery_interval,
             timeout: limits.timeout,
         };
         let engine = Arc::new(Engine::new(Arc::clone(&store), options));
         MetricsService { store, engine, desk }
+    }
+
+    /// Returns how many queries are answered at one time; further ones wait.
+    pub fn concurrency(&self) -> usize {
+        self.desk.limits().concurrency
     }
 
     /// Returns how many steps a range query may have.
@@ -170,9 +186,27 @@ impl MetricsService {
     /// Permission, deadline, and those of the engine: what cannot be evaluated is `InvalidInput`,
     /// what holds too many samples `LimitExceeded`.
     pub async fn instant(&self, caller: &Caller, query: InstantQuery) -> Result<Answer> {
+        self.watched_instant(caller, query, Watch::Nothing).await
+    }
+
+    /// Does what [`MetricsService::instant`] does and tells what it cost.
+    ///
+    /// # Errors
+    /// Those of [`MetricsService::instant`].
+    pub async fn watched_instant(
+        &self,
+        caller: &Caller,
+        query: InstantQuery,
+        watch: Watch,
+    ) -> Result<Answer> {
         let InstantQuery { expression, time, timeout } = query;
-        let engine = Arc::clone(&self.engine);
-        let answer = async move { engine.instant(expression.tree(), time).await.inspect(tell) };
+        let engine = self.engine.watching(watch);
+        let asked = Instant::now();
+        let answer = async move {
+            let queued = asked.elapsed();
+            let answer = engine.instant(expression.tree(), time).await.inspect(tell);
+            answer.map(|answer| after_queue(answer, queued))
+        };
         self.desk.read_within(caller, "metrics.instant", timeout, answer).await
     }
 
@@ -181,12 +215,29 @@ impl MetricsService {
     /// # Errors
     /// `InvalidInput` for too many steps, and those of [`MetricsService::instant`].
     pub async fn range(&self, caller: &Caller, query: RangeQuery) -> Result<Answer> {
+        self.watched_range(caller, query, Watch::Nothing).await
+    }
+
+    /// Does what [`MetricsService::range`] does and tells what it cost.
+    ///
+    /// # Errors
+    /// Those of [`MetricsService::range`].
+    pub async fn watched_range(
+        &self,
+        caller: &Caller,
+        query: RangeQuery,
+        watch: Watch,
+    ) -> Result<Answer> {
         query.check_steps(self.max_steps())?;
         let RangeQuery { expression, range, step, timeout } = query;
-        let engine = Arc::clone(&self.engine);
+        let engine = self.engine.watching(watch);
         let TimeRange { start, end } = range;
-        let answer =
-            async move { engine.range(expression.tree(), start, end, step).await.inspect(tell) };
+        let asked = Instant::now();
+        let answer = async move {
+            let queued = asked.elapsed();
+            let answer = engine.range(expression.tree(), start, end, step).await.inspect(tell);
+            answer.map(|answer| after_queue(answer, queued))
+        };
         self.desk.read_within(caller, "metrics.range", timeout, answer).await
     }
 

@@ -53,6 +53,11 @@ pub trait SeriesCursor: Send {
     /// `LimitExceeded` past `max_samples`; `Corrupt` and `Internal` from the engine.
     async fn next_block(&mut self) -> Result<Option<SeriesBlock>>;
 
+    /// Returns the memory that the selection takes before any point is read, in bytes.
+    fn held_bytes(&self) -> u64 {
+        0
+    }
+
     /// Returns what was touched so far, complete after the last block.
     fn stats(&self) -> SelectStats {
         SelectStats::default()

@@ -7,6 +7,7 @@ mod protobuf;
 pub mod elasticsearch;
 pub mod exposition;
 pub mod otlp;
+pub mod prometheus_api;
 pub mod prometheus_tsdb;
 pub mod remote_write;
 pub mod remote_read;

@@ -1,6 +1,6 @@
 """Asks a Prometheus and an appliance with the same data the same questions, and shows every difference.
 
-    run.py --prometheus PROMETHEUS --belvedere BELVEDERE [--queries 2000] [--seed 1] [--compliance LIST]
+    run.py --prometheus PROMETHEUS --belvedere BELVEDERE [--queries 2000] [--seed 1] [--compliance LIST] [--stats]
 
 Data and queries are random but belong to the seed. The last line says how many differ; the exit code is 1
 when any does.
@@ -120,6 +120,16 @@ def difference(ours, theirs, notes):
     return found
 
 
+def samples_differ(ours, theirs):
+    """Says how the samples that both looked at differ, in all or at a step."""
+    if ours["status"] != "success" or theirs["status"] != "success":
+        return None
+    ours, theirs = (one["data"]["stats"]["samples"] for one in (ours, theirs))
+    names = ["totalQueryableSamples", "totalQueryableSamplesPerStep"]
+    differing = [name for name in names if ours.get(name) != theirs.get(name)]
+    return "; ".join(f"{name}: {ours.get(name)}, not {theirs.get(name)}" for name in differing) or None
+
+
 def forms_differ(peer, own, query):
     """Compares how both write the query and what tree they read; a query without a form has an error."""
     for path in ("format_query", "parse_query"):
@@ -174,6 +184,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--compliance", help="promql-test-queries.yml of the public compliance list")
     parser.add_argument("--expressions", help="a file of queries, one a line, of which only the forms are compared")
+    parser.add_argument("--stats", action="store_true", help="compare the samples that queries look at, too")
     parser.add_argument("--show", type=int, default=20, help="differences to print")
     arguments = parser.parse_args()
     modern = servers.version(arguments.prometheus) >= (3, 0)
@@ -201,8 +212,12 @@ def compare(arguments, peer, own, asked, modern):
     def one(question):
         query, how = question
         path = "query" if "time" in how else "query_range"
+        if arguments.stats:
+            how = {**how, "stats": "all"}
         theirs, ours = peer.ask(path, query=query, **how), own.ask(path, query=query, **how)
         found = difference(ours, theirs, notes=modern)
+        if found is None and arguments.stats:
+            found = samples_differ(ours, theirs)
         if found is None and modern:
             found = forms_differ(peer, own, query)
         answered = ours["status"] == "success" and bool(ours["data"]["result"])

@@ -117,6 +117,7 @@ FEATURES = [
     "promql-delayed-name-removal",
     "promql-extended-range-selectors",
     "promql-binop-fill-modifiers",
+    "promql-per-step-stats",
     "use-start-timestamps",
 ]
 

@@ -17,4 +17,5 @@ mod crash;
 mod delivery;
 mod demo;
 mod life;
+mod queries;
 mod query;

@@ -34,6 +34,9 @@ const FIRST_BLOCK_SERIES: usize = 8;
 /// … and is closed once it holds this many points for each of the series that it may hold.
 const SERIES_POINTS: usize = 1_024;
 
+/// What a selected series takes of memory, its labels included, about.
+const SELECTED_BYTES: u64 = 512;
+
 /// From this many series on their labels are read aside.
 const MANY_SERIES: u64 = 256;
 
@@ -269,6 +272,10 @@ impl SeriesCursor for Selection {
             }
         }
         Ok(Some(block).filter(|block| !block.is_empty()))
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.series.len() as u64 * SELECTED_BYTES
     }
 
     fn stats(&self) -> SelectStats {

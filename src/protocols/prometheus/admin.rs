@@ -8,10 +8,10 @@ use crate::access::Caller;
 use crate::base::error::Error;
 use crate::protocols::prometheus::PrometheusState;
 use crate::protocols::prometheus::error::{ApiError, ApiResult};
-use crate::protocols::prometheus::json::{push_object, push_text};
 use crate::protocols::prometheus::params::Params;
 use crate::protocols::prometheus::response::success;
 use crate::service::Expression;
+use crate::wire::prometheus_api::json::{push_object, push_text};
 
 /// Deletes the points between `start` and `end`, by default all, of the series that a `match[]`
 /// chooses. Needs credentials with the scope `admin`, even where everything else is open.

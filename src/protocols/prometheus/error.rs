@@ -1,4 +1,4 @@
-//! Error kinds become Prometheus' error types and statuses: the only such place of this door.
+//! Error kinds become Prometheus' statuses and error types: the only such place of this door.
 
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -6,7 +6,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::base::error::{Error, ErrorKind};
 use crate::http::error::add_retry_after;
-use crate::protocols::prometheus::json::push_text;
+use crate::wire::prometheus_api::error_type::{error_type, is_of_execution};
+use crate::wire::prometheus_api::json::push_text;
 
 /// An error in Prometheus' envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,14 +28,7 @@ impl ApiError {
 
     /// Builds the error of an expression that was read but could not be evaluated.
     pub(crate) fn execution(error: Error) -> Self {
-        let could_not = matches!(
-            error.kind(),
-            ErrorKind::InvalidInput
-                | ErrorKind::Conflict
-                | ErrorKind::LimitExceeded
-                | ErrorKind::Unsupported
-        );
-        if could_not {
+        if is_of_execution(error.kind()) {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             return ApiError { status, error_type: "execution", error };
         }
@@ -44,21 +38,19 @@ impl ApiError {
 
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
-        let (status, error_type) = match error.kind() {
+        let status = match error.kind() {
             ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::Conflict => {
-                (StatusCode::BAD_REQUEST, "bad_data")
+                StatusCode::BAD_REQUEST
             }
-            ErrorKind::LimitExceeded => (StatusCode::PAYLOAD_TOO_LARGE, "bad_data"),
-            ErrorKind::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthorized"),
-            ErrorKind::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
-            ErrorKind::NotFound => (StatusCode::NOT_FOUND, "not_found"),
-            ErrorKind::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
-            ErrorKind::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout"),
-            ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-            ErrorKind::Corrupt | ErrorKind::Internal => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal")
-            }
+            ErrorKind::LimitExceeded => StatusCode::PAYLOAD_TOO_LARGE,
+            ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+            ErrorKind::Forbidden => StatusCode::FORBIDDEN,
+            ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            ErrorKind::Timeout | ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Corrupt | ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
+        let error_type = error_type(error.kind());
         ApiError { status, error_type, error }
     }
 }

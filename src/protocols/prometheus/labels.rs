@@ -8,10 +8,10 @@ use crate::model::matcher::Matcher;
 use crate::model::series::LabelQuery;
 use crate::protocols::prometheus::PrometheusState;
 use crate::protocols::prometheus::error::{ApiError, ApiResult};
-use crate::protocols::prometheus::json::{push_labels, push_list, push_texts};
 use crate::protocols::prometheus::params::{Params, unescape_label};
 use crate::protocols::prometheus::response::success;
 use crate::service::Expression;
+use crate::wire::prometheus_api::json::{push_labels, push_list, push_texts};
 
 /// Prometheus' own words.
 const CUT: &str = "results truncated due to limit";

@@ -7,9 +7,9 @@ use crate::base::error::Error;
 use crate::model::batch::MetricMetadata;
 use crate::protocols::prometheus::PrometheusState;
 use crate::protocols::prometheus::error::{ApiError, ApiResult};
-use crate::protocols::prometheus::json::{push_list, push_object, push_text};
 use crate::protocols::prometheus::params::Params;
 use crate::protocols::prometheus::response::success;
+use crate::wire::prometheus_api::json::{push_list, push_object, push_text};
 
 /// Answers `{name: [{type, help, unit}]}`.
 pub(crate) async fn metadata(

@@ -20,9 +20,6 @@ mod admin;
 mod rules;
 mod health;
 mod response;
-mod json;
-mod number;
-mod buckets;
 
 use std::sync::Arc;
 

@@ -7,16 +7,17 @@ use axum::extract::State;
 use crate::access::{Caller, Scope};
 use crate::base::error::Error;
 use crate::model::answer::{Answer, Value};
+use crate::model::cost::Watch;
 use crate::model::exemplar::Exemplar;
 use crate::model::series::SeriesExemplars;
 use crate::model::time::{TimeRange, TimestampMs};
 use crate::protocols::prometheus::PrometheusState;
 use crate::protocols::prometheus::error::{ApiError, ApiResult};
-use crate::protocols::prometheus::json::{push_labels, push_list, push_text};
-use crate::protocols::prometheus::number::{push_float, push_timestamp};
 use crate::protocols::prometheus::params::Params;
 use crate::protocols::prometheus::response::{answer, success};
 use crate::service::{Expression, InstantQuery, RangeQuery};
+use crate::wire::prometheus_api::json::{push_labels, push_list, push_text};
+use crate::wire::prometheus_api::number::{push_float, push_timestamp};
 
 /// Evaluates `query` at `time`, by default now.
 pub(crate) async fn instant(
@@ -28,7 +29,7 @@ pub(crate) async fn instant(
     let time = params.time("time")?.unwrap_or_else(|| now(&state));
     let timeout = params.timeout()?;
     let query = InstantQuery { expression: expression(&params)?, time, timeout };
-    let found = state.services.metrics.instant(&caller, query).await;
+    let found = state.services.metrics.watched_instant(&caller, query, watch(&params)).await;
     Ok(answer(cut(found.map_err(ApiError::execution)?, limit)))
 }
 
@@ -50,7 +51,7 @@ pub(crate) async fn range(
     stepwise.map_err(|error| ApiError::parameter("query", error.message()))?;
     let query = RangeQuery { expression, range, step, timeout };
     query.check_steps(state.services.metrics.max_steps())?;
-    let found = state.services.metrics.range(&caller, query).await;
+    let found = state.services.metrics.watched_range(&caller, query, watch(&params)).await;
     Ok(answer(cut(found.map_err(ApiError::execution)?, limit)))
 }
 
@@ -86,6 +87,15 @@ pub(crate) async fn parse(caller: Caller, params: Params) -> ApiResult {
 
 fn now(state: &PrometheusState) -> TimestampMs {
     TimestampMs(state.clock.now_ms())
+}
+
+/// Reads `stats`: anything asks for what the query cost, `all` for the samples of each step as well.
+fn watch(params: &Params) -> Watch {
+    match params.get("stats") {
+        None => Watch::Nothing,
+        Some("all") => Watch::Steps,
+        Some(_) => Watch::Totals,
+    }
 }
 
 fn expression(params: &Params) -> Result<Expression, ApiError> {

@@ -6,13 +6,15 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
 use crate::base::error::Error;
-use crate::model::answer::{Answer, SampleValue, Value, VectorSample};
+use crate::model::answer::{Answer, Held, SampleValue, Value, VectorSample};
+use crate::model::cost::QueryCost;
 use crate::model::sample::HistogramSample;
 use crate::model::series::SeriesData;
-use crate::protocols::prometheus::json::{
-    push_histogram, push_labels, push_list, push_point, push_sample, push_text, push_texts,
+use crate::wire::prometheus_api::json::{
+    push_histogram, push_labels, push_list, push_object, push_point, push_sample, push_text,
+    push_texts,
 };
-use crate::protocols::prometheus::number::push_timestamp;
+use crate::wire::prometheus_api::number::{push_float, push_timestamp};
 
 /// A piece of a large answer is sent once it has this many bytes.
 const PIECE_BYTES: usize = 64 << 10;
@@ -63,6 +65,8 @@ struct Rest {
     rows: Rows,
     warnings: Vec<String>,
     infos: Vec<String>,
+    cost: Option<Box<QueryCost>>,
+    _held: Held,
 }
 
 enum Rows {
@@ -73,13 +77,13 @@ enum Rows {
 
 impl AnswerPieces {
     fn new(answer: Answer) -> Self {
-        let Answer { value, warnings, infos, stats: _ } = answer;
+        let Answer { value, warnings, infos, stats: _, cost, held } = answer;
         let rows = match value {
             Value::Vector(samples) => Rows::Vector(samples.into_iter()),
             Value::Matrix(series) => Rows::Matrix(series.into_iter()),
             single => Rows::One(single),
         };
-        AnswerPieces { begun: false, rest: Some(Rest { rows, warnings, infos }) }
+        AnswerPieces { begun: false, rest: Some(Rest { rows, warnings, infos, cost, _held: held }) }
     }
 }
 
@@ -130,9 +134,40 @@ fn push_tail(out: &mut Vec<u8>, rest: &Rest) {
     if !matches!(rest.rows, Rows::One(_)) {
         out.push(b']');
     }
+    if let Some(cost) = &rest.cost {
+        push_stats(out, cost);
+    }
     out.push(b'}');
     push_notes(out, &rest.warnings, &rest.infos);
     out.push(b'}');
+}
+
+/// Appends what the query cost, in the order in which Prometheus writes it.
+fn push_stats(out: &mut Vec<u8>, cost: &QueryCost) {
+    let QueryCost { timings, samples, plan: _ } = cost;
+    let seconds = [
+        ("evalTotalTime", timings.eval_total),
+        ("resultSortTime", timings.result_sort),
+        ("queryPreparationTime", timings.query_preparation),
+        ("innerEvalTime", timings.inner_eval),
+        ("execQueueTime", timings.exec_queue),
+        ("execTotalTime", timings.exec_total),
+    ];
+    out.extend_from_slice(b",\"stats\":{\"timings\":");
+    push_object(out, seconds, |out, time| push_float(out, time.as_secs_f64()));
+    out.extend_from_slice(b",\"samples\":{");
+    if !samples.per_step.is_empty() {
+        out.extend_from_slice(b"\"totalQueryableSamplesPerStep\":");
+        push_list(out, &samples.per_step, |out, (at, count)| {
+            out.push(b'[');
+            push_timestamp(out, *at);
+            out.extend_from_slice(format!(",{count}]").as_bytes());
+        });
+        out.push(b',');
+    }
+    let (total, peak) = (samples.total, samples.peak);
+    let totals = format!("\"totalQueryableSamples\":{total},\"peakSamples\":{peak}}}}}");
+    out.extend_from_slice(totals.as_bytes());
 }
 
 fn push_single(out: &mut Vec<u8>, value: &Value) {

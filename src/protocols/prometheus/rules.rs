@@ -6,14 +6,14 @@ use crate::access::Caller;
 use crate::base::gotemplate::format_float;
 use crate::protocols::prometheus::PrometheusState;
 use crate::protocols::prometheus::error::{ApiError, ApiResult};
-use crate::protocols::prometheus::json::{push_labels, push_list, push_text};
-use crate::protocols::prometheus::number::push_float;
 use crate::protocols::prometheus::params::Params;
 use crate::protocols::prometheus::response::success;
 use crate::protocols::prometheus::status::{rfc3339, rfc3339_or_never};
 use crate::service::{
     ActiveAlert, AlertState, Expression, GroupStatus, RuleFilter, RuleKind, RuleQuery, RuleStatus,
 };
+use crate::wire::prometheus_api::json::{push_labels, push_list, push_text};
+use crate::wire::prometheus_api::number::push_float;
 
 /// Answers the rules, group by group.
 pub(crate) async fn rules(

@@ -9,10 +9,10 @@ use crate::base::error::Error;
 use crate::model::time::TimestampMs;
 use crate::protocols::prometheus::PrometheusState;
 use crate::protocols::prometheus::error::{ApiError, ApiResult};
-use crate::protocols::prometheus::json::{push_labels, push_list, push_object, push_text};
 use crate::protocols::prometheus::params::Params;
 use crate::protocols::prometheus::response::success;
 use crate::service::{Target, TargetHealth};
+use crate::wire::prometheus_api::json::{push_labels, push_list, push_object, push_text};
 
 /// The version of Prometheus whose HTTP API this door speaks. Grafana chooses by it which calls it
 /// may make, and needs three numbers; the appliance's own version stands in `revision`.

@@ -25,6 +25,6 @@ mod histogram;
 mod engine;
 
 pub use crate::query::promql::ast::Expr;
-pub use crate::query::promql::engine::{Engine, EngineOptions};
+pub use crate::query::promql::engine::{Engine, EngineOptions, QueryRoom};
 pub use crate::query::promql::parser::{parse, parse_selector};
 pub use crate::query::promql::position::ParseError;

@@ -14,6 +14,7 @@ async fn text_of(value: Value) -> String {
         warnings: Vec::new(),
         infos: Vec::new(),
         stats: Default::default(),
+        cost: None,
     });
     let bytes = answered.into_body().collect().await.unwrap().to_bytes();
     String::from_utf8(bytes.to_vec()).unwrap()
@@ -92,6 +93,7 @@ async fn a_large_answer_comes_in_pieces_that_join_to_valid_json() {
         warnings: vec!["w".to_owned()],
         infos: vec!["i".to_owned()],
         stats: Default::default(),
+        cost: None,
     };
     assert!(AnswerPieces::new(whole.clone()).count() > 3);
     let bytes = answer(whole).into_body().collect().await.unwrap().to_bytes();

@@ -64,6 +64,29 @@ async fn a_range_query_answers_a_matrix_and_a_limit_is_said() {
 }
 
 #[tokio::test]
+async fn stats_tell_what_a_query_cost_where_they_are_asked_for() {
+    let door = door_with_series().await;
+    let range = format!("query_range?query=up&start={}&end={NOW}&step=30s", NOW - 60);
+    let plain = door.get(&format!("/api/v1/{range}")).await.json();
+    assert_eq!(plain["data"].get("stats"), None);
+    let all = door.get(&format!("/api/v1/{range}&stats=all")).await.json();
+    let samples = &all["data"]["stats"]["samples"];
+    let steps = json!([[NOW - 60, 2], [NOW - 30, 2], [NOW, 2]]);
+    assert_eq!(samples["totalQueryableSamplesPerStep"], steps);
+    assert_eq!(samples["totalQueryableSamples"], 6);
+    assert!(samples["peakSamples"].as_u64() >= Some(6), "{samples}");
+    let some = door.get("/api/v1/query?query=up&stats=true").await.json();
+    let stats = &some["data"]["stats"];
+    assert_eq!(stats["samples"]["totalQueryableSamples"], 2);
+    assert_eq!(stats["samples"].get("totalQueryableSamplesPerStep"), None);
+    let seconds = |name: &str| stats["timings"][name].as_f64().unwrap();
+    let parts = ["resultSortTime", "queryPreparationTime", "innerEvalTime"].map(seconds);
+    assert!((seconds("evalTotalTime") - parts.iter().sum::<f64>()).abs() < 1e-6, "{stats}");
+    let total = seconds("execQueueTime") + seconds("evalTotalTime");
+    assert!((seconds("execTotalTime") - total).abs() < 1e-6, "{stats}");
+}
+
+#[tokio::test]
 async fn wrong_parameters_are_bad_data_that_names_them() {
     let door = Door::open();
     let cases = [

@@ -15,12 +15,25 @@ pub(super) struct Grid {
     pub steps: usize,
     /// Whether it was asked for as one instant, not as a range that holds but one.
     pub instant: bool,
+    /// Which step of the query a sample counts for that was looked at here.
+    pub counts: Counts,
+}
+
+/// Which step of the query the samples count for that selectors look at, as in Prometheus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counts {
+    /// The one they were looked at for: the grid is that of the query.
+    EachStep,
+    /// The first: the grid is that of a subquery which is the answer itself.
+    FirstStep,
+    /// None: the function around the subquery counts what it sees of the subquery.
+    Nowhere,
 }
 
 impl Grid {
     /// Builds the grid of one instant.
     pub(super) fn instant(at: i64) -> Self {
-        Grid { start: at, step: 1, steps: 1, instant: true }
+        Grid { start: at, step: 1, steps: 1, instant: true, counts: Counts::EachStep }
     }
 
     /// Builds the grid from `start` to at most `end`; empty when `start` is later.
@@ -28,7 +41,7 @@ impl Grid {
         let span = end.saturating_sub(start);
         let steps = if span < 0 { 0 } else { span / step.max(1) + 1 };
         let steps = usize::try_from(steps).unwrap_or(usize::MAX);
-        Grid { start, step: step.max(1), steps, instant: start == end }
+        Grid { start, step: step.max(1), steps, instant: start == end, counts: Counts::EachStep }
     }
 
     /// Returns the instant of step `index`.

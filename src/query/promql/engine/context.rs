@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 
-use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::error::{Error, Result};
 use crate::model::series::SelectStats;
 use crate::query::promql::ast::{At, DurationKind, DurationNode, Length, Node, Timing};
 use crate::query::promql::engine::EngineOptions;
+use crate::query::promql::engine::budget::Budget;
 use crate::query::promql::engine::column::{Column, Grid, Sink};
 use crate::query::promql::engine::notes::{Note, Notes};
+use crate::query::promql::engine::turns::Turn;
+use crate::query::promql::engine::watcher::Watcher;
 use crate::query::promql::position::Span;
 use crate::storage::metric_store::{MetricStore, SeriesCursor};
 
@@ -24,9 +26,12 @@ pub(super) struct Evaluation {
     pub text: Arc<str>,
     /// The instants of the whole query; subqueries have their own.
     pub query: QueryTimes,
-    pub budget: Budget,
+    pub budget: Arc<Budget>,
+    pub turn: Turn,
     pub notes: Notes,
     pub told: Mutex<Told>,
+    /// Sees what the evaluation costs; `None` when nobody asked.
+    pub watcher: Option<Watcher>,
 }
 
 /// What the store said of selections.
@@ -51,48 +56,6 @@ pub(super) struct QueryTimes {
     pub end: i64,
     /// 0 for an instant.
     pub step: i64,
-}
-
-/// How many samples the query may still hold.
-pub(super) struct Budget {
-    left: AtomicU64,
-}
-
-impl Budget {
-    /// Starts with `samples`.
-    pub(super) fn new(samples: u64) -> Self {
-        Budget { left: AtomicU64::new(samples) }
-    }
-
-    /// Takes samples into account.
-    ///
-    /// # Errors
-    /// `LimitExceeded` when there is no room for them.
-    pub(super) fn take(&self, samples: u64) -> Result<()> {
-        let taken = self
-            .left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(samples));
-        match taken {
-            Ok(_) => Ok(()),
-            Err(_) => Err(too_many_samples()),
-        }
-    }
-
-    /// Gives back what is no longer held.
-    pub(super) fn give(&self, samples: u64) {
-        self.left.fetch_add(samples, Ordering::Relaxed);
-    }
-
-    /// Returns the room that is left.
-    pub(super) fn left(&self) -> u64 {
-        self.left.load(Ordering::Relaxed)
-    }
-}
-
-/// Builds Prometheus' error of a query that is too large.
-pub(super) fn too_many_samples() -> Error {
-    let message = "query processing would load too many samples into memory in query execution";
-    Error::new(ErrorKind::LimitExceeded, message)
 }
 
 /// When a selector or subquery looks, for each step.

@@ -9,15 +9,12 @@ use crate::model::stale::is_stale;
 use crate::query::promql::ast::{Kind, Node};
 use crate::query::promql::engine::answer;
 use crate::query::promql::engine::binary::scalar_operation;
-use crate::query::promql::engine::column::{Column, Grid, Mapped, Sink};
+use crate::query::promql::engine::column::{Column, Counts, Grid, Mapped, Sink};
 use crate::query::promql::engine::context::Evaluation;
 use crate::query::promql::histogram;
 
 impl Evaluation {
     /// Evaluates an instant vector at every step and pushes its columns.
-    ///
-    /// Each kind of node has a future of its own, so that one level of a deep query takes little
-    /// of the stack.
     pub(super) fn vector<'a>(
         &'a self,
         node: &'a Node,
@@ -27,6 +24,22 @@ impl Evaluation {
         if grid.steps == 0 {
             return Box::pin(std::future::ready(Ok(())));
         }
+        match &self.watcher {
+            Some(watcher) if watcher.sees_nodes() => {
+                Box::pin(self.watched_vector(watcher, node, grid, sink))
+            }
+            _ => self.operator(node, grid, sink),
+        }
+    }
+
+    /// Each kind of node has a future of its own, so that one level of a deep query takes little
+    /// of the stack.
+    pub(super) fn operator<'a>(
+        &'a self,
+        node: &'a Node,
+        grid: Grid,
+        sink: &'a mut (dyn Sink + 'a),
+    ) -> BoxFuture<'a, Result<()>> {
         match &node.kind {
             Kind::Paren(inner) => self.vector(inner, grid, sink),
             Kind::Selector(selector) => Box::pin(self.select(selector, node.span, grid, sink)),
@@ -47,6 +60,20 @@ impl Evaluation {
 
     /// Evaluates a scalar at every step.
     pub(super) fn scalar<'a>(
+        &'a self,
+        node: &'a Node,
+        grid: Grid,
+    ) -> BoxFuture<'a, Result<Vec<f64>>> {
+        match &self.watcher {
+            Some(watcher) if watcher.sees_nodes() => {
+                Box::pin(self.watched_scalar(watcher, node, grid))
+            }
+            _ => self.scalar_operator(node, grid),
+        }
+    }
+
+    /// Evaluates a scalar by the kind of its node.
+    pub(super) fn scalar_operator<'a>(
         &'a self,
         node: &'a Node,
         grid: Grid,
@@ -81,7 +108,9 @@ impl Evaluation {
         match &node.kind {
             Kind::Matrix(matrix) => self.select_matrix(matrix, node.span, at).await,
             Kind::Subquery(subquery) => {
-                let (columns, inner) = self.subquery(subquery, Grid::instant(at)).await?;
+                let grid = Grid::instant(at);
+                let (columns, inner) =
+                    self.watched_subquery(node, subquery, grid, Counts::FirstStep).await?;
                 let mut series = Vec::with_capacity(columns.len());
                 for mut column in columns {
                     if column.drop_name {

@@ -37,6 +37,7 @@ impl Evaluation {
             let from = data.hours.partition_point(|hour| hour.first.timestamp.0 <= start);
             let to = data.hours.partition_point(|hour| hour.last.timestamp.0 <= end);
             let hours = data.hours.get(from..to).unwrap_or_default();
+            self.count_hours(grid, step, hours);
             if let Some(value) = value(ranged.name, hours, (start, end)) {
                 column.set(step, SampleValue::Float(value));
                 found = true;
@@ -48,7 +49,7 @@ impl Evaluation {
         if matches!(ranged.name, "rate" | "increase") {
             self.doubt_counter(data, ranged.span());
         }
-        self.budget.take(column.cost())?;
+        self.budget.take_column(column.cost())?;
         Ok(Some(column))
     }
 }

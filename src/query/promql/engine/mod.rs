@@ -9,8 +9,12 @@ mod column;
 mod sums;
 mod notes;
 mod context;
+mod watcher;
 mod evaluate;
+mod budget;
+mod turns;
 mod ahead;
+mod blocks;
 mod select;
 mod windows;
 mod hours;
@@ -26,15 +30,20 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::model::answer::{Answer, Value};
+use crate::model::answer::{Answer, Held, Value};
+use crate::model::cost::Watch;
 use crate::model::time::TimestampMs;
 use crate::query::promql::ast::{Expr, Kind};
+use crate::query::promql::engine::budget::Budget;
 use crate::query::promql::engine::column::{Column, Grid};
-use crate::query::promql::engine::context::{Budget, Evaluation, QueryTimes};
+use crate::query::promql::engine::context::{Evaluation, QueryTimes};
 use crate::query::promql::engine::notes::Notes;
+use crate::query::promql::engine::turns::Turn;
+use crate::query::promql::engine::watcher::Watcher;
 use crate::query::promql::value_type::ValueType;
 use crate::storage::metric_store::MetricStore;
 
+pub use crate::query::promql::engine::budget::QueryRoom;
 pub(in crate::query::promql) use crate::query::promql::engine::notes::general;
 pub(in crate::query::promql) use crate::query::promql::engine::sums::Sum;
 
@@ -45,6 +54,8 @@ pub struct EngineOptions {
     pub lookback: Duration,
     /// How many samples one query may hold at a time.
     pub max_samples: u64,
+    /// The memory that it shares with other queries.
+    pub room: QueryRoom,
     /// Distance of a subquery's instants when it names none.
     pub default_subquery_interval: Duration,
     /// After this the query ends with `Timeout`.
@@ -56,6 +67,7 @@ impl Default for EngineOptions {
         EngineOptions {
             lookback: Duration::from_secs(300),
             max_samples: 50_000_000,
+            room: QueryRoom::unbounded(),
             default_subquery_interval: Duration::from_secs(60),
             timeout: Duration::from_secs(120),
         }
@@ -70,12 +82,18 @@ const MAX_STEPS: i64 = 11_000;
 pub struct Engine {
     store: Arc<dyn MetricStore>,
     options: EngineOptions,
+    watch: Watch,
 }
 
 impl Engine {
     /// Builds an engine over `store`.
     pub fn new(store: Arc<dyn MetricStore>, options: EngineOptions) -> Self {
-        Engine { store, options }
+        Engine { store, options, watch: Watch::Nothing }
+    }
+
+    /// Returns the same engine, but what it evaluates is watched.
+    pub fn watching(&self, watch: Watch) -> Engine {
+        Engine { watch, ..self.clone() }
     }
 
     /// Answers a query at one instant.
@@ -138,9 +156,11 @@ impl Engine {
             options: self.options.clone(),
             text: Arc::clone(&expr.text),
             query,
-            budget: Budget::new(self.options.max_samples),
+            budget: Arc::new(Budget::new(self.options.max_samples, self.options.room.clone())),
+            turn: Turn::begin(),
             notes: Notes::default(),
             told: Mutex::default(),
+            watcher: Watcher::new(self.watch, expr, query),
         }
     }
 
@@ -162,13 +182,15 @@ impl Engine {
             }
             ValueType::Vector => {
                 let columns = evaluation.gather(root, grid).await?;
-                Value::Vector(answer::vector(columns, at, answer::keeps_order(root))?)
+                let keep_order = answer::keeps_order(root);
+                Value::Vector(evaluation.arranged(|| answer::vector(columns, at, keep_order))?)
             }
             ValueType::Matrix => {
-                Value::Matrix(answer::sorted(evaluation.matrix(root, query.start).await?)?)
+                let series = evaluation.matrix(root, query.start).await?;
+                Value::Matrix(evaluation.arranged(|| answer::sorted(series))?)
             }
         };
-        Ok(finish(value, &evaluation))
+        Ok(finish(value, &evaluation, expr))
     }
 
     async fn answer_range(&self, expr: &Expr, query: QueryTimes) -> Result<Answer> {
@@ -181,16 +203,19 @@ impl Engine {
         } else {
             evaluation.gather(&expr.root, grid).await?
         };
-        let value = Value::Matrix(answer::matrix(columns, grid)?);
-        Ok(finish(value, &evaluation))
+        let value = Value::Matrix(evaluation.arranged(|| answer::matrix(columns, grid))?);
+        Ok(finish(value, &evaluation, expr))
     }
 }
 
-fn finish(value: Value, evaluation: &Evaluation) -> Answer {
+fn finish(value: Value, evaluation: &Evaluation, expr: &Expr) -> Answer {
     let (mut warnings, infos) = evaluation.notes.texts(&evaluation.text);
     let told = std::mem::take(&mut *evaluation.told.lock());
     warnings.extend(told.warnings);
-    Answer { value, warnings, infos, stats: told.stats }
+    let watcher = evaluation.watcher.as_ref();
+    let cost = watcher.map(|watcher| Box::new(watcher.cost(expr, evaluation.budget.peak())));
+    let held = Held::of(evaluation.budget.clone());
+    Answer { value, warnings, infos, stats: told.stats, cost, held }
 }
 
 #[cfg(test)]

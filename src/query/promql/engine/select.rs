@@ -9,123 +9,16 @@ use crate::model::histogram::{CounterResetHint, Histogram};
 use crate::model::sample::{HistogramSample, Sample, StartTime, start_of};
 use crate::model::series::SeriesData;
 use crate::model::stale::is_stale;
-use crate::model::time::{TimeRange, TimestampMs};
+use crate::model::time::TimestampMs;
 use crate::query::promql::ast::{Edges, Matrix, Selector};
-use crate::query::promql::engine::ahead::Feed;
-use crate::query::promql::engine::column::{Column, Grid, Mapped, Sink, histogram_cost};
+use crate::query::promql::engine::blocks::{Reach, series_cost};
+use crate::query::promql::engine::column::{Column, Grid, Mapped, Sink};
 use crate::query::promql::engine::context::{Evaluation, Looks};
 use crate::query::promql::engine::notes::Note;
 use crate::query::promql::histogram;
 use crate::query::promql::position::Span;
-use crate::storage::metric_store::{SelectHints, SelectQuery};
-
-/// What an hour takes of memory, in samples.
-const HOUR_COST: u64 = 6;
-
-/// A cursor that accounts for what it hands out.
-pub(super) struct Blocks<'e> {
-    evaluation: &'e Evaluation,
-    feed: Feed,
-    counts_only: bool,
-    held: u64,
-}
-
-impl Blocks<'_> {
-    /// Returns the next block; the one before counts as given back.
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<SeriesData>>> {
-        self.evaluation.budget.give(std::mem::take(&mut self.held));
-        let Some(mut block) = self.feed.next().await? else { return Ok(None) };
-        if self.counts_only {
-            block.iter_mut().for_each(|data| count_only(&mut data.histograms));
-        }
-        let cost = block.iter().map(series_cost).sum();
-        self.evaluation.budget.take(cost)?;
-        self.held = cost;
-        Ok(Some(block))
-    }
-}
-
-impl Drop for Blocks<'_> {
-    /// Keeps what the store says of the selection, whether all of it was read or not.
-    fn drop(&mut self) {
-        let own = self.feed.told();
-        let mut told = self.evaluation.told.lock();
-        told.warnings.extend(own.warnings);
-        told.stats.add(&own.stats);
-    }
-}
-
-fn series_cost(data: &SeriesData) -> u64 {
-    let histograms = data.histograms.iter().map(|sample| histogram_cost(&sample.histogram));
-    data.samples.len() as u64 + data.hours.len() as u64 * HOUR_COST + histograms.sum::<u64>()
-}
-
-/// Leaves of each histogram its count and sum, and says whether it was reset since the one before
-/// where the store does not say.
-fn count_only(histograms: &mut [HistogramSample]) {
-    let mut last: Option<Arc<Histogram>> = None;
-    for sample in histograms.iter_mut().filter(|sample| !sample.histogram.is_stale()) {
-        let known = Arc::clone(&sample.histogram);
-        let mut hint = known.counter_reset_hint;
-        if let Some(last) = last.replace(Arc::clone(&known))
-            && hint == CounterResetHint::Unknown
-        {
-            let reset = histogram::detect_reset(&known, &last);
-            hint = if reset { CounterResetHint::Reset } else { CounterResetHint::NotReset };
-        }
-        sample.histogram = Arc::new(Histogram {
-            counter_reset_hint: hint,
-            schema: known.schema,
-            count: known.count,
-            sum: known.sum,
-            ..Histogram::default()
-        });
-    }
-}
-
-/// How far around each look samples are wanted: after `look - before`, up to `look + after`.
-pub(super) struct Reach {
-    pub before: i64,
-    pub after: i64,
-    /// Whether each look and what it reaches back to are full hours.
-    pub whole_hours: bool,
-}
-
-impl Reach {
-    /// Reaches for points, wherever they are.
-    pub(super) fn points(before: i64, after: i64) -> Self {
-        Reach { before, after, whole_hours: false }
-    }
-}
 
 impl Evaluation {
-    /// Opens a cursor over what the looks of `grid` can reach.
-    pub(super) async fn blocks(
-        &self,
-        selector: &Selector,
-        looks: Looks,
-        grid: Grid,
-        reach: Reach,
-        function: &str,
-    ) -> Result<Blocks<'_>> {
-        let first = looks.at(grid.start).saturating_sub(reach.before).saturating_add(1);
-        let last = looks.at(grid.end()).saturating_add(reach.after);
-        let query = SelectQuery {
-            matchers: selector.matchers.clone(),
-            range: TimeRange::new(TimestampMs(first), TimestampMs(last)),
-            hints: SelectHints {
-                step_ms: if grid.steps > 1 { grid.step } else { 0 },
-                range_ms: reach.before,
-                function: function.to_owned(),
-                whole_hours: reach.whole_hours,
-            },
-            max_samples: Some(self.budget.left()),
-        };
-        let feed = Feed::new(self.store.select(query).await?);
-        let counts_only = selector.counts_only;
-        Ok(Blocks { evaluation: self, feed, counts_only, held: 0 })
-    }
-
     /// Evaluates an instant vector selector.
     pub(super) async fn select(
         &self,
@@ -222,7 +115,8 @@ impl Evaluation {
             for data in block {
                 let mut column = Column::empty(data.labels.clone(), grid.steps);
                 if fill(&mut column, &mut Cursor::new(&data), looks) {
-                    self.budget.take(column.cost())?;
+                    self.count_column(grid, &column);
+                    self.budget.take_column(column.cost())?;
                     columns.push(column);
                 }
             }
@@ -260,6 +154,7 @@ impl Evaluation {
                     continue;
                 }
                 if !data.samples.is_empty() || !data.histograms.is_empty() {
+                    self.count_series(grid, &data);
                     self.budget.take(series_cost(&data))?;
                     found.push(data);
                 }

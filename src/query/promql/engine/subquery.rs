@@ -6,16 +6,19 @@ use crate::base::error::{Error, Result};
 use crate::model::histogram::CounterResetHint;
 use crate::model::series::SeriesData;
 use crate::query::promql::ast::Subquery;
-use crate::query::promql::engine::column::{Column, Grid};
-use crate::query::promql::engine::context::{Evaluation, too_many_samples};
+use crate::query::promql::engine::budget::too_many_samples;
+use crate::query::promql::engine::column::{Column, Counts, Grid};
+use crate::query::promql::engine::context::Evaluation;
 
 impl Evaluation {
     /// Evaluates what the windows of `outer` can reach, with the grid of its instants. They are
-    /// multiples of the step, so that they do not depend on when the query is asked.
+    /// multiples of the step, so that they do not depend on when the query is asked. Samples that
+    /// are looked at inside count as `counts` says.
     pub(super) async fn subquery(
         &self,
         subquery: &Subquery,
         outer: Grid,
+        counts: Counts,
     ) -> Result<(Vec<Column>, Grid)> {
         let looks = self.looks(&subquery.timing)?;
         let range = self.length(&subquery.range, false)?;
@@ -34,7 +37,8 @@ impl Evaluation {
         if start <= open_start {
             start += step;
         }
-        let grid = Grid::range(start, looks.at(outer.end()), step);
+        let counts = if outer.counts == Counts::Nowhere { Counts::Nowhere } else { counts };
+        let grid = Grid { counts, ..Grid::range(start, looks.at(outer.end()), step) };
         if grid.steps as u64 > self.budget.left() {
             return Err(too_many_samples());
         }

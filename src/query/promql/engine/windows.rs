@@ -8,11 +8,12 @@ use crate::model::series::SeriesData;
 use crate::model::time::TimestampMs;
 use crate::query::promql::ast::{Edges, Kind, Node};
 use crate::query::promql::engine::answer;
-use crate::query::promql::engine::column::{Column, Grid, Sink};
+use crate::query::promql::engine::blocks::Reach;
+use crate::query::promql::engine::column::{Column, Counts, Grid, Sink};
 use crate::query::promql::engine::context::{Evaluation, Looks};
 use crate::query::promql::engine::hours;
 use crate::query::promql::engine::notes::Note;
-use crate::query::promql::engine::select::{Reach, without_stale};
+use crate::query::promql::engine::select::without_stale;
 use crate::query::promql::position::Span;
 
 /// What a range function sees at one step.
@@ -97,8 +98,8 @@ impl Ranged<'_> {
 pub(super) struct Slide {
     pub looks: Looks,
     pub range: i64,
-    edges: Edges,
-    lookback: i64,
+    pub edges: Edges,
+    pub lookback: i64,
     pub grid: Grid,
 }
 
@@ -149,14 +150,16 @@ impl Evaluation {
             Kind::Subquery(subquery) => {
                 let looks = self.looks(&subquery.timing)?;
                 let range = self.length(&subquery.range, false)?;
-                let (inner, inner_grid) = self.subquery(subquery, grid).await?;
+                let node = ranged.argument;
+                let (inner, inner_grid) =
+                    self.watched_subquery(node, subquery, grid, Counts::Nowhere).await?;
                 let slide = Slide { looks, range, edges: Edges::Plain, lookback: 0, grid };
                 let mut columns = Vec::with_capacity(inner.len());
                 for column in inner {
                     let mut data = answer::points(&column, inner_grid);
                     crate::query::promql::engine::subquery::forget_resets(&mut data);
                     let made = self.column(&ranged, &slide, &data, column.drop_name)?;
-                    self.budget.give(column.cost());
+                    self.budget.give_column(column.cost());
                     columns.extend(made);
                 }
                 self.emit(columns, sink).await
@@ -177,6 +180,7 @@ impl Evaluation {
         let keeps_name = matches!(ranged.name, "last_over_time" | "first_over_time");
         let mut column = Column::empty(data.labels.clone(), grid.steps);
         column.drop_name = drop_name || !keeps_name;
+        self.count_windows(slide, data);
         let falls = falls(&data.samples, &data.starts);
         let mut floats = Slice::default();
         let mut histograms = Slice::default();
@@ -226,7 +230,7 @@ impl Evaluation {
         if !found {
             return Ok(None);
         }
-        self.budget.take(column.cost())?;
+        self.budget.take_column(column.cost())?;
         Ok(Some(column))
     }
 

@@ -118,7 +118,7 @@ impl Sink for Groups<'_> {
             let place = match self.places.get(&labels) {
                 Some(place) => *place,
                 None => {
-                    self.folding.evaluation.budget.take(self.grid.steps as u64)?;
+                    self.folding.evaluation.budget.take_column(self.grid.steps as u64)?;
                     let cells = vec![Fold::default(); self.grid.steps];
                     self.groups.push(Group { labels: labels.clone(), drop_name: false, cells });
                     self.places.insert(labels, self.groups.len() - 1);
@@ -130,7 +130,7 @@ impl Sink for Groups<'_> {
             };
             group.drop_name |= column.drop_name;
             self.folding.fold(&mut group.cells, &column)?;
-            self.folding.evaluation.budget.give(column.cost());
+            self.folding.evaluation.budget.give_column(column.cost());
         }
         Ok(())
     }

@@ -48,7 +48,7 @@ impl Evaluation {
                 let place = match places.get(&labels) {
                     Some(place) => *place,
                     None => {
-                        self.budget.take(grid.steps as u64)?;
+                        self.budget.take_column(grid.steps as u64)?;
                         made.push(Column::empty(labels.clone(), grid.steps));
                         places.insert(labels, made.len() - 1);
                         made.len() - 1

@@ -58,13 +58,15 @@ impl Evaluation {
     pub(super) async fn info(
         &self,
         call: &Call,
+        whole: &Node,
         grid: Grid,
         sink: &mut (dyn Sink + '_),
     ) -> Result<()> {
         let node = argument(call, 0)?;
         let wanted = Wanted::of(call)?;
         let base = self.gather(node, grid).await?;
-        let infos = self.info_series(&base, &wanted, node, grid).await?;
+        let asker = call.arguments.get(1).map_or(whole, Node::bare);
+        let infos = self.info_series(&base, &wanted, (node, asker), grid).await?;
         let mut by_identity: HashMap<Vec<Option<String>>, Vec<usize>> = HashMap::new();
         for (index, (labels, _)) in infos.iter().enumerate() {
             by_identity.entry(identity(labels)).or_default().push(index);
@@ -87,12 +89,12 @@ impl Evaluation {
     }
 
     /// Selects the info series that share an identity with any of `base`, each with the times of
-    /// its samples.
+    /// its samples. Of the two nodes the first is the vector, the second the one that asks for them.
     async fn info_series(
         &self,
         base: &[Column],
         wanted: &Wanted,
-        node: &Node,
+        (node, asker): (&Node, &Node),
         grid: Grid,
     ) -> Result<Vec<(Labels, Column)>> {
         let mut matchers = Vec::new();
@@ -112,6 +114,7 @@ impl Evaluation {
         matchers.extend(wanted.names.iter().cloned());
         let timing = first_timing(node, &Timing::default()).unwrap_or_default();
         let selector = Selector { matchers, timing, ..Selector::default() };
+        self.selects_for(&selector, asker);
         let mut columns: Vec<Column> = Vec::new();
         let saw_histogram = AtomicBool::default();
         self.select_timestamps(&selector, self.lookback(), grid, &saw_histogram, &mut columns)

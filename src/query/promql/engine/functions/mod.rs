@@ -75,7 +75,7 @@ impl Evaluation {
             | "histogram_stdvar" => {
                 Box::pin(self.mapped(call, native::each_histogram(name), grid, sink))
             }
-            "info" => Box::pin(self.info(call, grid, sink)),
+            "info" => Box::pin(self.info(call, node, grid, sink)),
             other => {
                 let error = Error::unsupported(format!("function {other}() is not supported"));
                 Box::pin(std::future::ready(Err(error)))
@@ -201,6 +201,7 @@ impl Evaluation {
         match &argument(call, 0)?.bare().kind {
             Kind::Selector(selector) => {
                 let (selector, lookback) = self.timed(selector)?;
+                self.selects_for(&selector, argument(call, 0)?.bare());
                 self.select_starts(&selector, lookback, grid, sink).await
             }
             _ => Ok(()),
@@ -211,6 +212,7 @@ impl Evaluation {
         let argument = argument(call, 0)?;
         if let Kind::Selector(selector) = &argument.bare().kind {
             let (selector, lookback) = self.timed(selector)?;
+            self.selects_for(&selector, argument.bare());
             return self
                 .select_timestamps(&selector, lookback, grid, &AtomicBool::default(), sink)
                 .await;

@@ -1,10 +1,11 @@
 //! JSON text, written straight into bytes.
 
+use crate::model::histogram::Histogram;
 use crate::model::labels::Labels;
 use crate::model::sample::{HistogramSample, Sample};
 use crate::model::time::TimestampMs;
-use crate::protocols::prometheus::buckets;
-use crate::protocols::prometheus::number::{push_float, push_timestamp};
+use crate::wire::prometheus_api::buckets;
+use crate::wire::prometheus_api::number::{push_float, push_timestamp};
 
 /// Appends a text with its quotes.
 pub(crate) fn push_text(out: &mut Vec<u8>, text: &str) {
@@ -83,10 +84,16 @@ pub(crate) fn push_sample(out: &mut Vec<u8>, sample: &Sample) {
 
 /// Appends `[time,{count,sum,buckets}]`.
 pub(crate) fn push_histogram(out: &mut Vec<u8>, sample: &HistogramSample) {
-    let histogram = &sample.histogram;
     out.push(b'[');
     push_timestamp(out, sample.timestamp);
-    out.extend_from_slice(b",{\"count\":\"");
+    out.push(b',');
+    push_histogram_value(out, &sample.histogram);
+    out.push(b']');
+}
+
+/// Appends `{count,sum,buckets}`.
+pub(crate) fn push_histogram_value(out: &mut Vec<u8>, histogram: &Histogram) {
+    out.extend_from_slice(b"{\"count\":\"");
     push_float(out, histogram.count);
     out.extend_from_slice(b"\",\"sum\":\"");
     push_float(out, histogram.sum);
@@ -104,7 +111,7 @@ pub(crate) fn push_histogram(out: &mut Vec<u8>, sample: &HistogramSample) {
             out.extend_from_slice(b"\"]");
         });
     }
-    out.extend_from_slice(b"}]");
+    out.push(b'}');
 }
 
 #[cfg(test)]
