@@ -228,7 +228,10 @@ impl Evaluation {
                     }
                 }
                 if found {
-                    self.count_column(grid, &column);
+                    // Prometheus does not count what it interpolates.
+                    if !ahead {
+                        self.count_column(grid, &column);
+                    }
                     self.budget.take(column.cost())?;
                     columns.push(column);
                 }
