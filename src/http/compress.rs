@@ -16,7 +16,9 @@ use futures_util::{Stream, StreamExt, stream};
 /// Smaller answers fit into one packet anyway.
 const WORTH_BYTES: u64 = 1_400;
 /// The types whose answers are finite texts. (An event stream must arrive event by event.)
-const TEXTS: [&str; 4] = ["application/json", "application/x-ndjson", "text/plain", "text/html"];
+const TEXTS: [&str; 4] = ["application/json", LINES, "text/plain", "text/html"];
+/// The type whose every line is sent as soon as it is there.
+const LINES: &str = "application/x-ndjson";
 
 /// The layer.
 pub(crate) async fn gzip(request: Request, next: Next) -> Response {
@@ -38,22 +40,28 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 
 fn is_worth_it(response: &Response) -> bool {
     let headers = response.headers();
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = content_type.and_then(|text| text.split(';').next()).unwrap_or("").trim();
+    let media_type = media_type(headers);
     // Elasticsearch's vendor types are JSON, too.
     let is_text = TEXTS.contains(&media_type) || media_type.ends_with("+json");
     let large = response.body().size_hint().exact().is_none_or(|bytes| bytes >= WORTH_BYTES);
     is_text && large && !headers.contains_key(CONTENT_ENCODING)
 }
 
+fn media_type(headers: &HeaderMap) -> &str {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.and_then(|text| text.split(';').next()).unwrap_or("").trim()
+}
+
 fn compressed(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
+    let by_lines = media_type(&parts.headers) == LINES;
     parts.headers.remove(CONTENT_LENGTH);
     parts.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     parts.headers.append(VARY, HeaderValue::from_static("accept-encoding"));
     let pieces = Pieces {
         plain: Box::pin(body.into_data_stream()),
         encoder: GzEncoder::new(Vec::new(), Compression::fast()),
+        by_lines,
     };
     Response::from_parts(parts, Body::from_stream(stream::try_unfold(Some(pieces), next_piece)))
 }
@@ -62,6 +70,8 @@ fn compressed(response: Response) -> Response {
 struct Pieces {
     plain: Pin<Box<dyn Stream<Item = Result<Bytes, axum::Error>> + Send>>,
     encoder: GzEncoder<Vec<u8>>,
+    /// Whether no byte of a piece may wait for the next one.
+    by_lines: bool,
 }
 
 /// Returns the next compressed piece with the rest; the last one has none.
@@ -69,6 +79,9 @@ async fn next_piece(pieces: Option<Pieces>) -> io::Result<Option<(Bytes, Option<
     let Some(mut pieces) = pieces else { return Ok(None) };
     while let Some(piece) = pieces.plain.next().await {
         pieces.encoder.write_all(&piece.map_err(io::Error::other)?)?;
+        if pieces.by_lines {
+            pieces.encoder.flush()?;
+        }
         if !pieces.encoder.get_ref().is_empty() {
             let ready = std::mem::take(pieces.encoder.get_mut());
             return Ok(Some((Bytes::from(ready), Some(pieces))));
@@ -121,6 +134,24 @@ mod tests {
         assert_eq!(inflated(&bytes), "x".repeat(9_999));
         let (_, bytes) = ask("/parts", "gzip").await;
         assert_eq!(inflated(&bytes).len(), 999_900);
+    }
+
+    #[tokio::test]
+    async fn a_line_does_not_wait_for_the_next_one() {
+        let lines = || {
+            let first = stream::once(async { Ok::<_, io::Error>("{\"line\":1}\n") });
+            ([(CONTENT_TYPE, LINES)], Body::from_stream(first.chain(stream::pending())))
+        };
+        let routes = Router::new()
+            .route("/lines", get(move || async move { lines() }))
+            .layer(middleware::from_fn(gzip));
+        let request = Request::builder().uri("/lines").header(ACCEPT_ENCODING, "gzip");
+        let answer = routes.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(answer.headers()[CONTENT_ENCODING], "gzip");
+        let first = answer.into_body().frame().await.unwrap().unwrap().into_data().unwrap();
+        let mut text = [0; 11];
+        flate2::read::GzDecoder::new(&first[..]).read_exact(&mut text).unwrap();
+        assert_eq!(&text, b"{\"line\":1}\n");
     }
 
     #[tokio::test]

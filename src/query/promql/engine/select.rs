@@ -115,7 +115,10 @@ impl Evaluation {
             for data in block {
                 let mut column = Column::empty(data.labels.clone(), grid.steps);
                 if fill(&mut column, &mut Cursor::new(&data), looks) {
-                    self.count_column(grid, &column);
+                    // Prometheus does not count what it interpolates.
+                    if ahead == 0 {
+                        self.count_column(grid, &column);
+                    }
                     self.budget.take_column(column.cost())?;
                     columns.push(column);
                 }
