@@ -23,14 +23,14 @@ const BATCH: usize = 1_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sends remote write, waits when it is told to, and counts how often that was.
-struct Sender<'a> {
-    appliance: &'a Appliance,
-    refused: u64,
+pub(crate) struct Sender<'a> {
+    pub(crate) appliance: &'a Appliance,
+    pub(crate) refused: u64,
 }
 
 impl Sender<'_> {
     /// Sends one sample each of some series, until they are taken.
-    fn send(&mut self, series: impl Iterator<Item = (String, f64)>, at: i64) {
+    pub(crate) fn send(&mut self, series: impl Iterator<Item = (String, f64)>, at: i64) {
         let mut request = Vec::new();
         for (name, value) in series {
             put_series(&name, at, value, &mut request);
@@ -85,7 +85,7 @@ fn put_series(name: &str, at: i64, value: f64, out: &mut Vec<u8>) {
     put_field(0x0a, &series, out);
 }
 
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
 }
 
@@ -94,7 +94,7 @@ fn setting(name: &str, usual: u64) -> u64 {
 }
 
 /// The process's anonymous resident memory.
-fn anonymous_bytes(pid: u32) -> u64 {
+pub(crate) fn anonymous_bytes(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
     line.split_whitespace().next().unwrap().parse::<u64>().unwrap() << 10
@@ -108,7 +108,7 @@ fn allocated(path: &Path) -> u64 {
 }
 
 /// Calls `measure` again and again while `work` runs and returns the most it said.
-fn most_during(measure: impl Fn() -> u64 + Sync, work: impl FnOnce()) -> u64 {
+pub(crate) fn most_during(measure: impl Fn() -> u64 + Sync, work: impl FnOnce()) -> u64 {
     let (most, done) = (AtomicU64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         scope.spawn(|| {

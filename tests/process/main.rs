@@ -17,5 +17,6 @@ mod crash;
 mod delivery;
 mod demo;
 mod life;
+mod overload;
 mod queries;
 mod query;

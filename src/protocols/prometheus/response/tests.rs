@@ -15,6 +15,7 @@ async fn text_of(value: Value) -> String {
         infos: Vec::new(),
         stats: Default::default(),
         cost: None,
+        held: Default::default(),
     });
     let bytes = answered.into_body().collect().await.unwrap().to_bytes();
     String::from_utf8(bytes.to_vec()).unwrap()
@@ -94,6 +95,7 @@ async fn a_large_answer_comes_in_pieces_that_join_to_valid_json() {
         infos: vec!["i".to_owned()],
         stats: Default::default(),
         cost: None,
+        held: Default::default(),
     };
     assert!(AnswerPieces::new(whole.clone()).count() > 3);
     let bytes = answer(whole).into_body().collect().await.unwrap().to_bytes();

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// After this a query is long.
-const SHORT: Duration = Duration::from_millis(200);
+const SHORT: Duration = Duration::from_millis(20);
 
 /// As many long queries as there are processors go on at one time, each for one block; who waited
 /// longest is next.
