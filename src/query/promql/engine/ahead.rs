@@ -120,8 +120,7 @@ mod tests {
         }
     }
 
-    async fn read(end: fn() -> Result<Option<SeriesBlock>>) -> (u64, Result<()>, Told) {
-        let mut feed = Feed::new(Box::new(Blocks { given: 0, of: 50, end }));
+    async fn read(mut feed: Feed) -> (u64, Result<()>, Told) {
         for given in 0.. {
             match feed.next().await {
                 Ok(Some(_)) => {}
@@ -132,19 +131,28 @@ mod tests {
         unreachable!("a count has no end")
     }
 
+    fn blocks(end: fn() -> Result<Option<SeriesBlock>>) -> Box<Blocks> {
+        Box::new(Blocks { given: 0, of: 50, end })
+    }
+
+    fn ahead(end: fn() -> Result<Option<SeriesBlock>>) -> Feed {
+        let free = Arc::new(Semaphore::new(1));
+        read_ahead(blocks(end), free.try_acquire_owned().unwrap())
+    }
+
     #[tokio::test]
     async fn every_block_comes_once_whoever_reads_it() {
-        let (given, end, told) = read(|| Ok(None)).await;
-        assert_eq!((given, end, told.stats.series), (50, Ok(()), 50));
+        for feed in [Feed::new(blocks(|| Ok(None))), ahead(|| Ok(None))] {
+            let (given, end, told) = read(feed).await;
+            assert_eq!((given, end, told.stats.series), (50, Ok(()), 50));
+        }
     }
 
     #[tokio::test]
     async fn a_reader_that_fails_or_panics_is_no_end() {
-        let (given, end, _) = read(|| Err(Error::corrupt("on purpose"))).await;
+        let (given, end, _) = read(ahead(|| Err(Error::corrupt("on purpose")))).await;
         assert_eq!((given, end.unwrap_err().kind()), (50, ErrorKind::Corrupt));
-        if std::thread::available_parallelism().is_ok_and(|processors| processors.get() > 1) {
-            let (given, end, _) = read(|| panic!("on purpose")).await;
-            assert_eq!((given, end.unwrap_err().kind()), (50, ErrorKind::Internal));
-        }
+        let (given, end, _) = read(ahead(|| panic!("on purpose"))).await;
+        assert_eq!((given, end.unwrap_err().kind()), (50, ErrorKind::Internal));
     }
 }
