@@ -1,6 +1,6 @@
 //! Compresses answers for clients that ask for gzip, while they are sent.
 
-use std::io::{self, Write};
+use std::io;
 use std::pin::Pin;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -9,9 +9,9 @@ use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONT
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use flate2::{Compress, Compression, FlushCompress, Status};
 use futures_util::{Stream, StreamExt, stream};
+use parking_lot::Mutex;
 
 /// Smaller answers fit into one packet anyway.
 const WORTH_BYTES: u64 = 1_400;
@@ -58,18 +58,15 @@ fn compressed(response: Response) -> Response {
     parts.headers.remove(CONTENT_LENGTH);
     parts.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     parts.headers.append(VARY, HeaderValue::from_static("accept-encoding"));
-    let pieces = Pieces {
-        plain: Box::pin(body.into_data_stream()),
-        encoder: GzEncoder::new(Vec::new(), Compression::fast()),
-        by_lines,
-    };
+    let pieces =
+        Pieces { plain: Box::pin(body.into_data_stream()), encoder: Encoder::new(), by_lines };
     Response::from_parts(parts, Body::from_stream(stream::try_unfold(Some(pieces), next_piece)))
 }
 
 /// What is left to be compressed.
 struct Pieces {
     plain: Pin<Box<dyn Stream<Item = Result<Bytes, axum::Error>> + Send>>,
-    encoder: GzEncoder<Vec<u8>>,
+    encoder: Encoder,
     /// Whether no byte of a piece may wait for the next one.
     by_lines: bool,
 }
@@ -78,16 +75,64 @@ struct Pieces {
 async fn next_piece(pieces: Option<Pieces>) -> io::Result<Option<(Bytes, Option<Pieces>)>> {
     let Some(mut pieces) = pieces else { return Ok(None) };
     while let Some(piece) = pieces.plain.next().await {
-        pieces.encoder.write_all(&piece.map_err(io::Error::other)?)?;
-        if pieces.by_lines {
-            pieces.encoder.flush()?;
-        }
-        if !pieces.encoder.get_ref().is_empty() {
-            let ready = std::mem::take(pieces.encoder.get_mut());
+        let flush = if pieces.by_lines { FlushCompress::Sync } else { FlushCompress::None };
+        let ready = pieces.encoder.push(&piece.map_err(io::Error::other)?, flush)?;
+        if !ready.is_empty() {
             return Ok(Some((Bytes::from(ready), Some(pieces))));
         }
     }
-    Ok(Some((Bytes::from(pieces.encoder.finish()?), None)))
+    Ok(Some((Bytes::from(pieces.encoder.push(&[], FlushCompress::Finish)?), None)))
+}
+
+/// A gzip stream whose tables, a quarter of a MiB, come from an answer before: to make them takes
+/// longer than to compress a small answer.
+struct Encoder(Option<Compress>);
+
+/// Tables that nobody uses.
+static FREE: Mutex<Vec<Compress>> = Mutex::new(Vec::new());
+/// How many are kept.
+const MOST_FREE: usize = 4;
+/// The window of deflate, as a power of two.
+const WINDOW_BITS: u8 = 15;
+
+impl Encoder {
+    fn new() -> Self {
+        let free = FREE.lock().pop();
+        Encoder(Some(free.unwrap_or_else(|| Compress::new_gzip(Compression::fast(), WINDOW_BITS))))
+    }
+
+    /// Adds bytes and returns those of the stream that are ready.
+    fn push(&mut self, mut plain: &[u8], flush: FlushCompress) -> io::Result<Vec<u8>> {
+        let mut ready = Vec::new();
+        let Some(tables) = &mut self.0 else { return Ok(ready) };
+        loop {
+            ready.reserve(plain.len() / 4 + 256);
+            let before = tables.total_in();
+            let status = tables.compress_vec(plain, &mut ready, flush)?;
+            let taken = usize::try_from(tables.total_in() - before).unwrap_or(usize::MAX);
+            plain = plain.get(taken..).unwrap_or_default();
+            let done = match flush {
+                FlushCompress::Finish => status == Status::StreamEnd,
+                // What has room left has nothing more to say.
+                _ => plain.is_empty() && ready.len() < ready.capacity(),
+            };
+            if done {
+                return Ok(ready);
+            }
+        }
+    }
+}
+
+impl Drop for Encoder {
+    fn drop(&mut self) {
+        let mut free = FREE.lock();
+        if let Some(mut tables) = self.0.take()
+            && free.len() < MOST_FREE
+        {
+            tables.reset();
+            free.push(tables);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -134,6 +179,20 @@ mod tests {
         assert_eq!(inflated(&bytes), "x".repeat(9_999));
         let (_, bytes) = ask("/parts", "gzip").await;
         assert_eq!(inflated(&bytes).len(), 999_900);
+    }
+
+    #[test]
+    fn tables_are_used_again_and_remember_nothing() {
+        for text in ["secret ".repeat(9_999), "other ".repeat(99), String::new()] {
+            let mut encoder = Encoder::new();
+            let mut bytes = encoder.push(text.as_bytes(), FlushCompress::None).unwrap();
+            bytes.extend(encoder.push(b"end", FlushCompress::Sync).unwrap());
+            bytes.extend(encoder.push(&[], FlushCompress::Finish).unwrap());
+            assert_eq!(inflated(&bytes), text + "end");
+            // A stream that is broken off leaves nothing behind either.
+            let mut broken = Encoder::new();
+            broken.push(b"left", FlushCompress::None).unwrap();
+        }
     }
 
     #[tokio::test]
