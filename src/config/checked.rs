@@ -102,7 +102,7 @@ pub struct Listen {
 /// What may be used up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Budget {
-    /// Anonymous memory.
+    /// Anonymous memory. The queries of metrics may hold a quarter of it, those of rules an eighth.
     pub memory: ByteSize,
     /// Allocated bytes on disk.
     pub disk: ByteSize,
