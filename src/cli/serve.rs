@@ -21,9 +21,11 @@ pub(crate) fn serve(settings: &Settings) -> Result<(), Failure> {
         Arc::new(move || settings.load().map_err(|failure| failure.message))
     };
     let ended = runtime.block_on(async {
+        // Before anybody can see that it is ready, and tell it to stop.
+        let signals = app::Signals::install()?;
         let app = App::build(config, Arc::new(SystemClock), telemetry).await?;
         complain(&app.welcome());
-        app.run(app::Signals::install()?, reload).await
+        app.run(signals, reload).await
     });
     // Blocking calls that are still under way must not keep the process alive.
     runtime.shutdown_background();
