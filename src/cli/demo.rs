@@ -19,9 +19,11 @@ pub(crate) fn demo(settings: &Settings, seed: u64) -> Result<(), Failure> {
     let options = DemoOptions { seed, any_port: settings.listen.is_none() };
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
+        // Before anybody can see that it is ready, and tell it to stop.
+        let signals = app::Signals::install()?;
         let demo = Demo::build(config, options, Arc::new(SystemClock), telemetry).await?;
         complain(&demo.welcome());
-        demo.run(app::Signals::install()?).await
+        demo.run(signals).await
     });
     // Blocking calls that are still under way must not keep the process alive.
     runtime.shutdown_background();
