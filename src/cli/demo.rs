@@ -20,8 +20,12 @@ pub(crate) fn demo(settings: &Settings, seed: u64) -> Result<(), Failure> {
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
         // Before anybody can see that it is ready, and tell it to stop.
-        let signals = app::Signals::install()?;
-        let demo = Demo::build(config, options, Arc::new(SystemClock), telemetry).await?;
+        let mut signals = app::Signals::install()?;
+        let demo = tokio::select! {
+            biased;
+            demo = Demo::build(config, options, Arc::new(SystemClock), telemetry) => demo?,
+            () = signals.stopped() => return Ok(()),
+        };
         complain(&demo.welcome());
         demo.run(signals).await
     });

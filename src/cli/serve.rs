@@ -22,8 +22,13 @@ pub(crate) fn serve(settings: &Settings) -> Result<(), Failure> {
     };
     let ended = runtime.block_on(async {
         // Before anybody can see that it is ready, and tell it to stop.
-        let signals = app::Signals::install()?;
-        let app = App::build(config, Arc::new(SystemClock), telemetry).await?;
+        let mut signals = app::Signals::install()?;
+        let app = tokio::select! {
+            biased;
+            app = App::build(config, Arc::new(SystemClock), telemetry) => app?,
+            // Nothing was served yet, and opening stores bears to be broken off anywhere.
+            () = signals.stopped() => return Ok(()),
+        };
         complain(&app.welcome());
         app.run(signals, reload).await
     });
