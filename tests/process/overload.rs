@@ -56,7 +56,11 @@ fn queries_over_their_budget_end_with_the_right_error_and_rules_keep_their_inter
                             let others = "the queries that run now hold all the memory";
                             match status {
                                 "HTTP/1.1 422" => assert!(text.contains(own), "{text}"),
-                                "HTTP/1.1 503" => assert!(text.contains(others), "{text}"),
+                                "HTTP/1.1 503" => {
+                                    assert!(text.contains(others), "{text}");
+                                    let head = text.to_ascii_lowercase();
+                                    assert!(head.contains("retry-after: 1"), "{text}");
+                                }
                                 _ => panic!("{}", answer.chars().take(400).collect::<String>()),
                             }
                             refused.fetch_add(1, Ordering::Relaxed);

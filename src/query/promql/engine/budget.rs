@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::base::error::{Error, ErrorKind, Result};
 
 /// What a sample takes of memory, in bytes.
 const SAMPLE_BYTES: u64 = 16;
+
+/// When a query that found no room may be asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a column takes besides its samples, its labels included, about, in bytes.
 const COLUMN_BYTES: u64 = 320;
@@ -150,7 +154,7 @@ pub(super) fn too_many_samples() -> Error {
 fn no_room() -> Error {
     let message = "the queries that run now hold all the memory that queries may take together; \
                    ask again later, or for fewer series or steps";
-    Error::new(ErrorKind::Unavailable, message)
+    Error::unavailable(message, ASK_AGAIN)
 }
 
 #[cfg(test)]
