@@ -54,6 +54,7 @@ export function hostile(world) {
       const paths = [
         "/ui", "/ui/services", `/ui/services/${encodeURIComponent(SERVICE)}`, "/ui/traces", `/ui/traces/${id}`, "/ui/ingest",
         `/ui/metrics?q=${encodeURIComponent(query)}`, `/ui/metrics?view=table&q=${encodeURIComponent(query)}`,
+        `/ui/metrics?view=explain&q=${encodeURIComponent(query)}`,
         `/ui/logs?q=${encodeURIComponent(MARKUP)}`, `/ui/traces?service=${encodeURIComponent(MARKUP)}`, `/ui/metrics?find=${encodeURIComponent(MARKUP)}`,
       ];
       // A word of markup is a faulty query in places; that is said, and is no error of the page.

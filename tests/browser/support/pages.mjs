@@ -18,6 +18,7 @@ export const PAGES = [
   { name: "metrics", path: "/ui/metrics", chart: true },
   { name: "chart", path: `/ui/metrics?q=${RATE}`, broken: "/ui/metrics?q=sum(", island: true, chart: true },
   { name: "table", path: `/ui/metrics?q=${RATE}&view=table`, broken: "/ui/metrics?q=rate(a)&view=table", island: true, chart: true },
+  { name: "explain", path: `/ui/metrics?q=${RATE}&view=explain`, broken: "/ui/metrics?q=rate(a)&view=explain", island: true, chart: true },
   { name: "logs", path: "/ui/logs", broken: "/ui/logs?q=severity:(", island: true, chart: true },
   { name: "traces", path: "/ui/traces", broken: "/ui/traces?min=soon" },
   { name: "trace", path: (world) => `/ui/traces/${world.traceId}`, broken: `/ui/traces/${"0123456789abcdef".repeat(2)}`, empty: false },

@@ -3,10 +3,11 @@ import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, s
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { lintKeymap, setDiagnostics, type Diagnostic } from "@codemirror/lint";
-import { EditorState, Prec } from "@codemirror/state";
-import { EditorView, keymap, placeholder } from "@codemirror/view";
+import { EditorState, Prec, StateEffect, StateField } from "@codemirror/state";
+import { Decoration, EditorView, keymap, placeholder, type DecorationSet } from "@codemirror/view";
 import { PromQLExtension } from "@prometheus-io/codemirror-promql";
 import { tags } from "@lezer/highlight";
+import type { Stretch } from "./plan";
 
 export interface EditorOptions {
   parent: HTMLElement;
@@ -17,9 +18,7 @@ export interface EditorOptions {
 }
 
 /** A part of the text and what is said of it. */
-export interface Mark {
-  from: number;
-  to: number;
+export interface Mark extends Stretch {
   severity: "error" | "warning" | "info";
   words: string;
 }
@@ -54,10 +53,24 @@ const LOOKS = EditorView.theme({
   ".cm-diagnostic-error": { borderLeftColor: "var(--error)" },
   ".cm-diagnostic-warning": { borderLeftColor: "var(--warning)" },
   ".cm-diagnostic-info": { borderLeftColor: "var(--accent)" },
+  ".cm-pointed": { background: "var(--accent-tint)", boxShadow: "inset 0 -2px var(--accent)" },
   // Its own underlines are pictures, which take no colour of ours.
   ".cm-lintRange-error": { background: "none", textDecoration: "underline wavy var(--error)", textUnderlineOffset: "3px" },
   ".cm-lintRange-warning": { background: "none", textDecoration: "underline wavy var(--warning)", textUnderlineOffset: "3px" },
   ".cm-lintRange-info": { background: "none", textDecoration: "underline dotted var(--accent)", textUnderlineOffset: "3px" },
+});
+
+const pointTo = StateEffect.define<Stretch | undefined>();
+
+/** The part that one points to elsewhere on the page, until the text is another. */
+const POINTED = StateField.define<DecorationSet>({
+  create: () => Decoration.none,
+  update(before, { docChanged, effects }) {
+    const place = effects.find((effect) => effect.is(pointTo));
+    if (place) return place.value ? Decoration.set(Decoration.mark({ class: "cm-pointed" }).range(place.value.from, place.value.to)) : Decoration.none;
+    return docChanged ? Decoration.none : before;
+  },
+  provide: (field) => EditorView.decorations.from(field),
 });
 
 /** An editor in place of a textarea. */
@@ -91,6 +104,7 @@ export class Editor {
         autocompletion({ icons: false, maxRenderedOptions: 200 }),
         promql.asExtension(),
         syntaxHighlighting(COLOURS),
+        POINTED,
         LOOKS,
         EditorView.lineWrapping,
         placeholder("An expression, such as sum by (route) (rate(http_requests_total[5m]))"),
@@ -107,6 +121,12 @@ export class Editor {
   mark(text: string, marks: readonly Mark[] | undefined): void {
     this.said = marks && { text, marks };
     if (marks && text === this.view.state.doc.toString()) this.view.dispatch(setDiagnostics(this.view.state, diagnostics(this.view, marks)));
+  }
+
+  /** Underlines a part of the text, and no other. */
+  point(place: Stretch | undefined): void {
+    const within = place && place.from < place.to && place.to <= this.view.state.doc.length ? place : undefined;
+    this.view.dispatch({ effects: pointTo.of(within) });
   }
 
   focus(): void {

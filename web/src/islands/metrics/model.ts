@@ -2,6 +2,7 @@
 import type { ChartData, Line } from "../../chart";
 import { series } from "../../lib/format";
 import type { Exemplar } from "./exemplars";
+import type { Explanation } from "./plan";
 
 /** One series of Prometheus' answer: pairs of seconds and text. */
 export interface Series {
@@ -23,6 +24,8 @@ export interface Outcome {
   expression: string;
   answer?: Answer | undefined;
   past?: Answer | undefined;
+  /** What it costs, in place of an answer. */
+  explained?: Explanation | undefined;
   /** The newest first; absent where nobody asked for them. */
   exemplars?: Exemplar[] | undefined;
   error?: unknown;
@@ -135,7 +138,7 @@ export interface Note {
 }
 
 /** Returns the notes of an answer, warnings first, each with the word of the expression it stands at. */
-export function notesOf(answer: Answer | undefined, text: string): Note[] {
+export function notesOf(answer: Pick<Answer, "warnings" | "infos"> | undefined, text: string): Note[] {
   const note = (severity: Note["severity"]) => (words: string): Note => {
     const place = /^(.*) \((\d+):(\d+)\)$/s.exec(words);
     const plain = (place?.[1] ?? words).replace(/^PromQL (warning|info): /, "");

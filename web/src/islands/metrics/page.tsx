@@ -1,31 +1,28 @@
-// The page of metrics: rows of expressions, their chart and their table.
-import { useComputed, useSignalEffect } from "@preact/signals";
+// The page of metrics: rows of expressions, their chart, their table, and what they cost.
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useMemo, useRef, useState } from "preact/hooks";
 import { Empty, Failed, Icon, Segments, Skeleton } from "../../components";
 import { LineChart } from "../../components/chart";
-import { Asker, Failure } from "../../lib/fetch";
+import { Failure } from "../../lib/fetch";
 import { count, number } from "../../lib/format";
 import { formatDuration, parseDuration } from "../../lib/time";
 import { all, encode, first, withValues, type Pairs } from "../../lib/url";
 import { compareOffset, pairs, rangeNow, show, ticks } from "../../lib/view";
-import { chartData, grid, value, type Answer, type Grid, type Outcome } from "./model";
-import { exemplarsOf, type ExemplarAnswer } from "./exemplars";
+import { answer, Askers, type View } from "./ask";
+import { ExplainPanel } from "./explain";
 import { ExemplarList } from "./measured";
-import { ExpressionRow } from "./row";
+import { chartData, grid, value, type Grid, type Outcome } from "./model";
+import type { Stretch } from "./plan";
+import { ExpressionRow, type Pointed } from "./row";
 import { ValueTable } from "./table";
 
-type View = "chart" | "table";
-/** What asks for one row; a newer question ends the one before. */
-interface Askers {
-  now: Asker;
-  before: Asker;
-  exemplars: Asker;
-}
 interface Row {
   id: number;
   text: string;
   hidden: boolean;
 }
+
+const VIEWS = [["chart", "Chart"], ["table", "Table"], ["explain", "Explain"]] as const;
 
 let nextId = 0;
 
@@ -36,6 +33,11 @@ function rowsOf(state: Pairs): Row[] {
   return rows.length > 0 ? rows : [{ id: (nextId += 1), text: "", hidden: false }];
 }
 
+function viewOf(state: Pairs): View {
+  const view = first(state, "view");
+  return view === "table" || view === "explain" ? view : "chart";
+}
+
 export function MetricsPage() {
   const [rows, setRows] = useState<Row[]>(() => rowsOf(pairs.value));
   const [outcomes, setOutcomes] = useState<readonly Outcome[]>([]);
@@ -43,7 +45,8 @@ export function MetricsPage() {
   const [busy, setBusy] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const askers = useRef(new Map<number, Askers>());
-  const view = useComputed<View>(() => (first(pairs.value, "view") === "table" ? "table" : "chart"));
+  const view = useComputed<View>(() => viewOf(pairs.value));
+  const pointed = useSignal<Pointed | undefined>(undefined);
   const stacked = useComputed(() => first(pairs.value, "stack") === "1");
   const logarithmic = useComputed(() => first(pairs.value, "log") === "1");
   const exemplified = useComputed(() => first(pairs.value, "exemplars") === "1");
@@ -63,12 +66,12 @@ export function MetricsPage() {
     const step = parseDuration(first(pairs.value, "step"));
     const times = grid(start, end, box.current?.clientWidth ?? 900, step === undefined ? undefined : step / 1_000);
     const shift = (compareOffset() ?? 0) / 1_000;
-    const kind = first(pairs.value, "view") === "table" ? "instant" : "range";
+    const wanted = viewOf(pairs.value);
     const found = await Promise.all(
       asked.map((row, index) => {
-        const own = askers.current.get(index) ?? { now: new Asker(), before: new Asker(), exemplars: new Asker() };
+        const own = askers.current.get(index) ?? new Askers();
         askers.current.set(index, own);
-        return row.hidden ? { expression: row.text, took: 0 } : answer(row.text, times, shift, kind, own);
+        return row.hidden ? { expression: row.text, took: 0 } : answer(row.text, times, shift, wanted, own);
       }),
     );
     if (own !== turn.current) return;
@@ -112,6 +115,9 @@ export function MetricsPage() {
     }),
     [shown, stacked.value, logarithmic.value],
   );
+  // What a scope adds is not in the editor: no place of such a text is a place there.
+  const point = ({ expression, explained }: Outcome, stretch: Stretch | undefined) =>
+    (pointed.value = stretch && explained?.text === expression ? { expression, ...stretch } : undefined);
   const faults = outcomes.filter((outcome) => outcome.error instanceof Failure && ![400, 422].includes(outcome.error.status));
   const empty = outcomes.some((outcome) => outcome.answer) && outcomes.every((outcome) => !outcome.answer || outcome.answer.data.result.length === 0);
   return (
@@ -125,6 +131,8 @@ export function MetricsPage() {
             hidden={row.hidden}
             only={rows.length === 1}
             scoped={first(pairs.value, "scope") !== ""}
+            notesBelow={view.value !== "explain"}
+            pointed={pointed}
             outcome={outcomes.find((outcome) => outcome.expression === row.text)}
             onChange={(text) => setRows((now) => now.map((one) => (one.id === row.id ? { ...one, text } : one)))}
             onRun={() => run()}
@@ -140,7 +148,7 @@ export function MetricsPage() {
             <Icon name="plus" />
             Expression
           </button>
-          <Segments label="View" chosen={view.value} onChoose={(choice) => set("view", choice === "chart" ? "" : choice)} choices={[["chart", "Chart"], ["table", "Table"]]} />
+          <Segments label="View" chosen={view.value} onChoose={(choice) => set("view", choice === "chart" ? "" : choice)} choices={VIEWS} />
           {view.value === "chart" && (
             <>
               <button type="button" aria-pressed={stacked.value} onClick={() => set("stack", stacked.value ? "" : "1")}>
@@ -152,19 +160,9 @@ export function MetricsPage() {
               <button type="button" aria-pressed={exemplified.value} title="Single measurements with their traces" onClick={() => set("exemplars", exemplified.value ? "" : "1")}>
                 Exemplars
               </button>
-              <label class="inline">
-                Step{" "}
-                <select value={first(pairs.value, "step")} onChange={(event) => set("step", event.currentTarget.value)}>
-                  <option value="">automatic</option>
-                  {["1s", "5s", "15s", "1m", "5m", "15m", "1h", "1d"].map((step) => (
-                    <option key={step} value={step}>
-                      {step}
-                    </option>
-                  ))}
-                </select>
-              </label>
             </>
           )}
+          {view.value !== "table" && <StepChoice chosen={first(pairs.value, "step")} onChoose={(step) => set("step", step)} />}
           <span class="quiet small stats" aria-live="polite">
             {outcomes.length > 0 && !busy && statistics(outcomes, shown, view.value)}
           </span>
@@ -176,7 +174,7 @@ export function MetricsPage() {
             <Failed error={outcome.error} retry={() => void ask()} />
           </section>
         ))}
-        {busy && outcomes.length === 0 && (
+        {busy && (outcomes.length === 0 || (view.value === "explain" && !outcomes.some((outcome) => outcome.explained))) && (
           <section class="panel">
             <div class="body">
               <Skeleton lines={6} />
@@ -198,9 +196,33 @@ export function MetricsPage() {
           </section>
         )}
         {view.value === "chart" && exemplified.value && !busy && outcomes.some((outcome) => outcome.answer) && <ExemplarList outcomes={outcomes} retry={() => void ask()} />}
+        {view.value === "explain" &&
+          shown &&
+          outcomes.map(
+            (outcome, row) =>
+              outcome.explained && (
+                <ExplainPanel key={row} explanation={outcome.explained} row={row} many={outcomes.length > 1} grid={shown} onPoint={(stretch) => point(outcome, stretch)} />
+              ),
+          )}
         {view.value === "table" && !empty && outcomes.some((outcome) => outcome.answer) && <ValueTable outcomes={outcomes} />}
       </div>
     </>
+  );
+}
+
+function StepChoice({ chosen, onChoose }: { chosen: string; onChoose: (step: string) => void }) {
+  return (
+    <label class="inline">
+      Step{" "}
+      <select value={chosen} onChange={(event) => onChoose(event.currentTarget.value)}>
+        <option value="">automatic</option>
+        {["1s", "5s", "15s", "1m", "5m", "15m", "1h", "1d"].map((step) => (
+          <option key={step} value={step}>
+            {step}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 
@@ -209,55 +231,16 @@ function sameTexts(rows: readonly Row[], state: Pairs): boolean {
   return texts.join("\u0000") === all(state, "q").join("\u0000");
 }
 
-async function answer(expression: string, times: Grid, shift: number, kind: "instant" | "range", { now, before, exemplars }: Askers): Promise<Outcome> {
-  const begin = performance.now();
-  const scope = first(pairs.peek(), "scope");
-  let query = expression;
-  const address = (offset: number) =>
-    kind === "instant"
-      ? `/api/v1/query?${new URLSearchParams({ query, time: String(times.end) })}`
-      : `/api/v1/query_range?${new URLSearchParams({
-          query,
-          start: String(times.start - offset),
-          end: String(times.end - offset),
-          step: String(times.step),
-        })}`;
-  try {
-    if (scope) {
-      const scoped = await now.ask<{ query: string }>(`/api/x/metrics/scoped?${new URLSearchParams({ q: expression, scope })}`);
-      query = scoped?.query ?? expression;
-    }
-    const wanted = kind === "range" && first(pairs.peek(), "exemplars") === "1";
-    const [found, past, measured] = await Promise.all([
-      now.ask<Answer>(address(0)),
-      shift > 0 && kind === "range" ? before.ask<Answer>(address(shift)) : undefined,
-      wanted ? exemplarsIn(query, times, exemplars) : {},
-    ]);
-    return { expression, answer: found, past, ...measured, took: performance.now() - begin };
-  } catch (error) {
-    return { expression, error, took: performance.now() - begin };
-  }
-}
-
-/** Asks for exemplars; without them the lines are still worth showing. */
-async function exemplarsIn(query: string, { start, end }: Grid, asker: Asker): Promise<Pick<Outcome, "exemplars" | "exemplarError">> {
-  try {
-    const asked = new URLSearchParams({ query, start: String(start), end: String(end) });
-    return { exemplars: exemplarsOf(await asker.ask<ExemplarAnswer>(`/api/v1/query_exemplars?${asked}`)) };
-  } catch (exemplarError) {
-    return { exemplarError };
-  }
-}
-
 /** What was read, in one line. */
 function statistics(outcomes: readonly Outcome[], shown: Grid | undefined, view: View): string {
-  const series = outcomes.reduce((sum, { answer: found }) => sum + (found?.data.result.length ?? 0), 0);
-  const points = outcomes.reduce(
-    (sum, { answer: found }) => sum + (found?.data.result ?? []).reduce((inner, one) => inner + (one.values?.length ?? (value(one.value?.[1]) === null ? 0 : 1)), 0),
-    0,
-  );
+  const series = outcomes.reduce((sum, { answer: found, explained }) => sum + (found?.data.result.length ?? explained?.told.result.series ?? 0), 0);
+  const points = outcomes.reduce((sum, outcome) => sum + pointsOf(outcome), 0);
   const took = Math.max(...outcomes.map((outcome) => outcome.took));
-  const step = view === "chart" && shown ? ` · step ${formatDuration(shown.step * 1_000)}` : "";
+  const step = view !== "table" && shown ? ` · step ${formatDuration(shown.step * 1_000)}` : "";
   return `${count(series)} series · ${count(points)} points${step} · ${number(took)} ms`;
 }
 
+function pointsOf({ answer: found, explained }: Outcome): number {
+  if (explained) return explained.told.result.points;
+  return (found?.data.result ?? []).reduce((sum, one) => sum + (one.values?.length ?? (value(one.value?.[1]) === null ? 0 : 1)), 0);
+}

@@ -1,9 +1,17 @@
 // One expression: a text field that becomes an editor, and what can be done with the row.
+import type { ComponentChildren } from "preact";
+import { useSignalEffect, type ReadonlySignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "../../components";
 import { Failure } from "../../lib/fetch";
 import { faultAt, faultWords, letter, notesOf, type Note, type Outcome } from "./model";
 import type { Editor, Mark } from "./editor";
+import type { Stretch } from "./plan";
+
+/** A part of an expression that one points to elsewhere on the page. */
+export interface Pointed extends Stretch {
+  expression: string;
+}
 
 export interface RowProps {
   index: number;
@@ -12,6 +20,9 @@ export interface RowProps {
   only: boolean;
   /** Whether what is asked is restricted beside what stands here. */
   scoped: boolean;
+  /** Whether notes stand below the text, and not elsewhere on the page. */
+  notesBelow: boolean;
+  pointed: ReadonlySignal<Pointed | undefined>;
   outcome?: Outcome | undefined;
   onChange: (text: string) => void;
   onRun: () => void;
@@ -45,7 +56,7 @@ export function ExpressionRow(props: RowProps) {
         onChange: (text) => latest.current.onChange(text),
         onRun: () => latest.current.onRun(),
       });
-      tell(editor.current, latestTold.current);
+      tell(editor.current, latestVerdicts.current);
       if (focused) editor.current.focus();
     };
     // The page is drawn and asked first; without the chunk the field goes on working.
@@ -62,12 +73,17 @@ export function ExpressionRow(props: RowProps) {
   const own = props.outcome?.expression === props.text;
   const at = message && own ? faultAt(message, props.text) : undefined;
   // Notes of the text that was asked; a scope is part of what was asked, and moves their places.
-  const notes = props.outcome ? notesOf(props.outcome.answer, props.scoped ? "" : props.outcome.expression) : [];
-  const verdict = own && (message !== "" || props.outcome?.answer) ? marksOf(at, faultWords(message), props.scoped ? [] : notes) : undefined;
-  const told = JSON.stringify([props.text, verdict ?? null]);
-  const latestTold = useRef(told);
-  latestTold.current = told;
-  useEffect(() => editor.current && tell(editor.current, told), [told]);
+  const told = props.outcome?.answer ?? props.outcome?.explained?.told;
+  const notes = props.outcome ? notesOf(told, props.scoped ? "" : props.outcome.expression) : [];
+  const verdict = own && (message !== "" || told) ? marksOf(at, faultWords(message), props.scoped ? [] : notes) : undefined;
+  const verdicts = JSON.stringify([props.text, verdict ?? null]);
+  const latestVerdicts = useRef(verdicts);
+  latestVerdicts.current = verdicts;
+  useEffect(() => editor.current && tell(editor.current, verdicts), [verdicts]);
+  useSignalEffect(() => {
+    const place = props.pointed.value;
+    editor.current?.point(place?.expression === latest.current.text ? place : undefined);
+  });
   const onKey = (event: KeyboardEvent) => {
     if (event.key !== "Enter" || event.altKey) return;
     event.preventDefault();
@@ -109,20 +125,29 @@ export function ExpressionRow(props: RowProps) {
           {faultWords(message)}
         </p>
       )}
-      {notes.length > 0 && (
+      {props.notesBelow && notes.length > 0 && (
         <ul class="notes" aria-label={`Notes on ${name}`}>
           {notes.map((note) => (
-            <li key={`${note.from} ${note.words}`} class={note.severity}>
-              <Icon name={note.severity === "warning" ? "warn" : "info"} />
-              <span>
-                <b>{note.severity === "warning" ? "Warning" : "Info"}</b> {!props.scoped && <Place note={note} text={props.outcome?.expression ?? ""} />}
-                {note.words}
-              </span>
-            </li>
+            <NoteItem key={`${note.from} ${note.words}`} note={note}>
+              {!props.scoped && <Place note={note} text={props.outcome?.expression ?? ""} />}
+            </NoteItem>
           ))}
         </ul>
       )}
     </div>
+  );
+}
+
+/** A note as an entry of a list; what stands in it comes before its words. */
+export function NoteItem({ note, children }: { note: Note; children?: ComponentChildren }) {
+  return (
+    <li class={note.severity}>
+      <Icon name={note.severity === "warning" ? "warn" : "info"} />
+      <span>
+        <b>{note.severity === "warning" ? "Warning" : "Info"}</b> {children}
+        {note.words}
+      </span>
+    </li>
   );
 }
 
