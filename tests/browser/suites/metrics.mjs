@@ -51,6 +51,31 @@ export function metrics(world) {
       assert.deepEqual(view.wrong(), []);
       await view.close();
     });
+    test("metrics, labels and their values are completed while one types", async () => {
+      const view = await opened(world, "/ui/metrics");
+      const field = view.page.locator(".cm-content");
+      const offered = (text) => view.page.locator(".cm-tooltip-autocomplete li", { hasText: text });
+      await field.click();
+      await view.page.keyboard.type("node_load1");
+      await offered(/^node_load1gauge/).waitFor();
+      await view.page.keyboard.type("{j");
+      await offered(/^job$/).click();
+      // The quotation mark brings its twin.
+      await view.page.keyboard.type('="');
+      await offered(/^belvedere-host/).waitFor();
+      assert.equal(await offered(/^checkout/).count(), 0, "only jobs that the metric has");
+      await view.page.keyboard.type("node");
+      await offered(/^belvedere-host/).waitFor({ state: "detached" });
+      await shot(view, "metrics-completion");
+      await offered(/^node$/).click();
+      assert.equal(await field.innerText(), 'node_load1{job="node"}');
+      await view.page.keyboard.press("Control+Enter");
+      await view.page.waitForURL(/q=node_load1/);
+      await settled(view.page);
+      assert.match(await view.page.locator(".stats").innerText(), /^\d+ series/);
+      assert.deepEqual(view.wrong(), []);
+      await view.close();
+    });
     for (const scheme of ["light", "dark"]) {
       test(`notes stand below their expression, with the word that they are about (${scheme})`, async () => {
         const [doubtful, fine] = ["quantile_over_time(2, node_load1[5m]) + rate(node_memory_MemTotal_bytes[5m])", "count(up)"];
