@@ -69,7 +69,10 @@ export function ExplainPanel({ explanation, row, many, grid, onPoint }: ExplainP
         </ul>
       )}
       <Tree name={name} plan={plan} folded={folded} at={at} onGo={go} onAt={setAt} onFold={(key, closed) => fold([key], closed)} onPoint={onPoint} box={box} />
-      <footer>The strong colour is a part's own time, the faint one that of the parts below it.</footer>
+      <footer>
+        The strong colour is a part's own time, the faint one that of the parts below it.
+        {plan.root.wholeShare < MOST && ` All parts together took ${percent(plan.root.wholeShare)} of the time; the rest is waiting, and making the answer.`}
+      </footer>
     </section>
   );
 }
@@ -138,6 +141,9 @@ function FactList({ name, facts }: { name: string; facts: readonly Fact[] }) {
     </ul>
   );
 }
+
+/** Below this share of the time, one should know that the parts are not all of it. */
+const MOST = 0.9;
 
 /** From this share on, a limit is near. */
 const NEAR = 0.8;

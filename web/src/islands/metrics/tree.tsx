@@ -201,16 +201,18 @@ function Costs({ part, folded }: { part: Part; folded: boolean }) {
         {part.values === undefined ? <span class="quiet">—</span> : count(part.values)}
         <span class="unit"> values</span>
       </span>
-      <span role="gridcell" class="number read">{part.selected && read(part.selected)}</span>
+      <span role="gridcell" class="number read">{part.selected && <Read of={part.selected} />}</span>
     </>
   );
 }
 
-/** What the store read for a selector, in words. */
-function read({ samples, hours, blobs, bytes: size }: Selected): string {
-  const what = [];
-  if (samples > 0 || hours === 0) what.push(plural(samples, "sample", "samples"));
-  if (hours > 0) what.push(plural(hours, "hour", "hours"));
-  if (blobs > 0) what.push(`${plural(blobs, "block", "blocks")}, ${bytes(size)}`);
-  return what.join(" · ");
+/** What the store read for a selector, and how much of it from files. */
+function Read({ of: { samples, hours, blobs, bytes: size } }: { of: Selected }) {
+  return (
+    <>
+      {(samples > 0 || hours === 0) && <span>{plural(samples, "sample", "samples")}</span>}
+      {hours > 0 && <span title="Whole hours were read in place of their samples">{plural(hours, "hour", "hours")}</span>}
+      {blobs > 0 && <span class="quiet small">{`${plural(blobs, "block", "blocks")}, ${bytes(size)}`}</span>}
+    </>
+  );
 }
