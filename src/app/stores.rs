@@ -30,6 +30,9 @@ const SEGMENTS_IN_BUDGET: u64 = 64;
 /// The smallest segment of the log.
 const LEAST_SEGMENT: u64 = 1 << 20;
 
+/// The part of the memory budget in which queries keep points of files.
+const CACHE_PART: u64 = 32;
+
 /// The open stores. Cloning is cheap.
 #[derive(Clone)]
 pub(crate) struct OpenStores {
@@ -96,6 +99,7 @@ impl OpenStores {
             out_of_order_window: config.metrics.out_of_order_window,
             max_active_series: usize::try_from(config.metrics.max_active_series)
                 .unwrap_or(usize::MAX),
+            cache_bytes: usize::try_from(config.budget.memory.0 / CACHE_PART).unwrap_or(usize::MAX),
         };
         Ok(OpenStores {
             metrics: Arc::new(metrics::Engine::open(context("metrics"), options)?),

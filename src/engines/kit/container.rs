@@ -8,6 +8,7 @@ use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
@@ -52,6 +53,9 @@ struct Inner {
     path: PathBuf,
     cache_bytes: usize,
     handle: RwLock<Handle>,
+    /// Commits that began, and that ended well or badly.
+    begun: AtomicU64,
+    ended: AtomicU64,
 }
 
 struct Handle {
@@ -86,7 +90,8 @@ impl Container {
         let database = Some(open_database(disk.as_ref(), now, cache_bytes)?);
         let handle = RwLock::new(Handle { database, is_broken: false });
         let (disk, path) = (Arc::clone(disk), path.to_owned());
-        Ok(Container(Arc::new(Inner { disk, path, cache_bytes, handle })))
+        let (begun, ended) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Container(Arc::new(Inner { disk, path, cache_bytes, handle, begun, ended })))
     }
 
     /// Returns the file's path.
@@ -101,9 +106,13 @@ impl Container {
     /// likewise below.
     pub fn snapshot(&self) -> Result<Snapshot> {
         let database = self.0.database()?;
+        let ended = self.0.ended.load(Ordering::Acquire);
         let transaction =
             Arc::new(self.0.attempt(|| database.redb()?.begin_read().map_err(fault))?);
-        Ok(Snapshot::new(transaction, database, self.clone()))
+        // Whoever commits says so before and after. As many begun now as had ended before means that
+        // there was no commit meanwhile.
+        let version = Some(ended).filter(|ended| self.0.begun.load(Ordering::Acquire) == *ended);
+        Ok(Snapshot::new(transaction, database, self.clone(), version))
     }
 
     /// Runs `edit` in one transaction that is durable when this returns. When `edit` fails nothing
@@ -119,8 +128,10 @@ impl Container {
             // The allocator's state goes with every commit, so that no open walks the whole file.
             transaction.set_quick_repair(true);
             let outcome = edit(&mut Change { transaction: &transaction })?;
-            transaction.commit().map_err(fault)?;
-            Ok(outcome)
+            self.0.begun.fetch_add(1, Ordering::AcqRel);
+            let committed = transaction.commit().map_err(fault);
+            self.0.ended.fetch_add(1, Ordering::AcqRel);
+            committed.map(|()| outcome)
         })
     }
 }

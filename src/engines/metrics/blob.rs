@@ -73,6 +73,11 @@ impl Blob {
         Ok(Blob { bytes, tail, directory })
     }
 
+    /// Returns how much memory the blob takes, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes.capacity() + size_of_val(self.directory.as_slice())
+    }
+
     /// Returns the number of bytes.
     pub(super) fn len(&self) -> usize {
         self.bytes.len()

@@ -6,6 +6,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::base::error::{Error, Result};
 use crate::engines::kit::container::{Change, Container, Snapshot};
+use crate::engines::metrics::blob_cache::{BlobCache, Kept};
 use crate::engines::metrics::codec::bytes::Reader;
 use crate::engines::metrics::damage::{Damage, WHOLE_FILE};
 use crate::engines::metrics::day_series::DaySeries;
@@ -66,6 +67,19 @@ pub(super) const MARK_KEY: &[u8] = b"mark";
 pub(super) const FAMILIES_KEY: &[u8] = b"all";
 pub(super) const DELETED_KEY: &[u8] = b"all";
 
+/// What queries keep in memory of the files of all days.
+pub(super) struct DayCache {
+    index: IndexCache,
+    blobs: Arc<BlobCache>,
+}
+
+impl DayCache {
+    /// Starts empty; `blob_bytes` bounds what is kept of points.
+    pub(super) fn new(blob_bytes: usize) -> Self {
+        DayCache { index: IndexCache::new(), blobs: Arc::new(BlobCache::new(blob_bytes)) }
+    }
+}
+
 /// The file of one UTC day.
 pub(super) struct DayFile {
     day: Day,
@@ -77,6 +91,8 @@ pub(super) struct DayFile {
     index: Mutex<Option<Arc<RwLock<Index>>>>,
     /// The sealed series of a sealed day, which are never loaded.
     sealed: Option<SealedIndex>,
+    /// What queries read of all days, and this file's number there.
+    blobs: (Arc<BlobCache>, u64),
 }
 
 /// Returns the key of the blob of a window that starts with a series.
@@ -118,7 +134,7 @@ impl DayFile {
     ///
     /// # Errors
     /// `Corrupt` when the mark or the deletions are damaged, `Unsupported` when a newer version wrote it.
-    pub(super) fn open(container: Container, day: Day, cache: &IndexCache) -> Result<Self> {
+    pub(super) fn open(container: Container, day: Day, cache: &DayCache) -> Result<Self> {
         let snapshot = container.snapshot()?;
         let mark = match snapshot.get(META, MARK_KEY)? {
             Some(row) => Mark::decode(&row)?,
@@ -128,7 +144,7 @@ impl DayFile {
             Some(row) => Tombstones::decode(&row)?,
             None => Tombstones::default(),
         };
-        let sealed = SealedIndex::find(&snapshot, cache)?;
+        let sealed = SealedIndex::find(&snapshot, &cache.index)?;
         Ok(DayFile {
             day,
             container,
@@ -136,6 +152,7 @@ impl DayFile {
             tombstones: Mutex::new(Arc::new(tombstones)),
             index: Mutex::new(None),
             sealed,
+            blobs: (Arc::clone(&cache.blobs), cache.blobs.next_file()),
         })
     }
 
@@ -272,7 +289,8 @@ impl DayFile {
             }
         };
         let series = self.series(&snapshot, mark, damage)?;
-        Ok(Some(DayView::new(self.day, snapshot, series, self.tombstones(), mark)))
+        let kept = Kept::new(&self.blobs.0, self.blobs.1, &snapshot);
+        Ok(Some(DayView::new(self.day, snapshot, series, self.tombstones(), mark, kept)))
     }
 
     fn series(&self, snapshot: &Snapshot, mark: Mark, damage: &mut Damage) -> Result<DaySeries> {

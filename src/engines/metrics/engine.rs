@@ -41,12 +41,14 @@ pub struct MetricOptions {
     pub out_of_order_window: Duration,
     /// New series are refused while memory holds this many.
     pub max_active_series: usize,
+    /// Bytes of files that queries keep in memory for the next ones.
+    pub cache_bytes: usize,
 }
 
 impl Default for MetricOptions {
     fn default() -> Self {
         let out_of_order_window = Duration::from_secs(3_600);
-        MetricOptions { out_of_order_window, max_active_series: 1_000_000 }
+        MetricOptions { out_of_order_window, max_active_series: 1_000_000, cache_bytes: 16 << 20 }
     }
 }
 
@@ -71,7 +73,8 @@ impl Engine {
     /// `Unavailable` and `Internal` from the disk; `Unsupported` when a newer version wrote a file.
     pub fn open(context: EngineContext, options: MetricOptions) -> Result<Self> {
         let quarantine = Quarantine::new();
-        let (files, days) = Files::open(context.disk, &context.dir, &quarantine)?;
+        let (files, days) =
+            Files::open(context.disk, &context.dir, &quarantine, options.cache_bytes)?;
         let places = Places::new(days);
         let mut families = Families::default();
         let mut notes = quarantine.notes();

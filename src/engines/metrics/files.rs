@@ -10,8 +10,7 @@ use crate::engines::kit::new_container::NewContainer;
 use crate::engines::kit::partitions::{self, Partition};
 use crate::engines::metrics::apply::Shared;
 use crate::engines::metrics::damage::{Damage, Quarantine};
-use crate::engines::metrics::day::DayFile;
-use crate::engines::metrics::sealed_index::IndexCache;
+use crate::engines::metrics::day::{DayCache, DayFile};
 use crate::model::time::Day;
 use crate::storage::lifecycle::{Dropped, RetentionLimits};
 
@@ -33,13 +32,13 @@ const CACHE_BYTES: usize = 1 << 20;
 pub(super) struct Files {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
-    /// What all sealed days keep in memory.
-    cache: IndexCache,
+    /// What queries keep in memory of all days.
+    cache: DayCache,
 }
 
 impl Files {
     /// Opens every day file of `dir`, making the directory when it is missing. A file that is
-    /// damaged as a whole is put aside and counted.
+    /// damaged as a whole is put aside and counted. Queries keep up to `cache_bytes` of points in memory.
     ///
     /// # Errors
     /// `Internal` from the file system; `Unsupported` when a newer version wrote a file.
@@ -47,6 +46,7 @@ impl Files {
         disk: Arc<dyn Disk>,
         dir: &Path,
         quarantine: &Quarantine,
+        cache_bytes: usize,
     ) -> Result<(Self, Vec<DayFile>)> {
         let new = dir.join(NEW);
         disk.create_dir(&new)?;
@@ -55,7 +55,7 @@ impl Files {
         }
         let found = partitions::files(disk.as_ref(), dir, SUFFIX)?;
         let mut days = Vec::with_capacity(found.len());
-        let files = Files { disk, dir: dir.to_owned(), cache: IndexCache::new() };
+        let files = Files { disk, dir: dir.to_owned(), cache: DayCache::new(cache_bytes) };
         for partition in &found {
             match files.open_day(&partition.path, partition.day) {
                 Ok(day) => days.push(day),

@@ -71,6 +71,7 @@ mod seal;
 mod delete;
 mod upkeep;
 mod blob;
+mod blob_cache;
 mod near;
 mod entry;
 mod series_block;

@@ -1,10 +1,12 @@
 //! The entries of one table of packed blobs, of which the last few stay at hand.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
 use crate::engines::kit::container::Snapshot;
 use crate::engines::metrics::blob::Blob;
+use crate::engines::metrics::blob_cache::Kept;
 use crate::engines::metrics::damage::Damage;
 use crate::engines::metrics::day::{first_whole, with_part};
 use crate::engines::metrics::index::SeriesRef;
@@ -20,6 +22,7 @@ pub(super) struct Source<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) day: Day,
     pub(super) table: &'static str,
+    pub(super) kept: &'a Kept,
 }
 
 impl Source<'_> {
@@ -33,8 +36,11 @@ impl Source<'_> {
         series: SeriesRef,
         key: impl Fn(SeriesRef) -> Vec<u8>,
         damage: &mut Damage,
-    ) -> Result<Option<(SeriesRef, Blob)>> {
+    ) -> Result<Option<(SeriesRef, Arc<Blob>)>> {
         let plain = key(series);
+        if let Some(known) = self.kept.holding(self.table, &plain, series) {
+            return Ok(Some(known));
+        }
         let row = self.snapshot.last_in(self.table, &key(0), &plain)?;
         let Some((key, bytes)) = row else { return Ok(None) };
         let first = first_whole(&key, plain.len())?;
@@ -43,8 +49,11 @@ impl Source<'_> {
 
     /// Reads the blob that begins with a part of a series' entry; `None` when it is damaged or
     /// missing, which is noted.
-    fn blob_with(self, key: &[u8], part: u16, damage: &mut Damage) -> Result<Option<Blob>> {
+    fn blob_with(self, key: &[u8], part: u16, damage: &mut Damage) -> Result<Option<Arc<Blob>>> {
         let key = with_part(key, part);
+        if let Some(known) = self.kept.at(self.table, &key) {
+            return Ok(Some(known));
+        }
         let missing = || Error::corrupt("the rest of an entry is missing");
         let bytes = self.snapshot.get(self.table, &key).and_then(|row| row.ok_or_else(missing));
         self.opened(&key, bytes, damage)
@@ -55,9 +64,12 @@ impl Source<'_> {
         key: &[u8],
         bytes: Result<Vec<u8>>,
         damage: &mut Damage,
-    ) -> Result<Option<Blob>> {
-        match bytes.and_then(Blob::open) {
-            Ok(blob) => Ok(Some(blob)),
+    ) -> Result<Option<Arc<Blob>>> {
+        match bytes.and_then(Blob::open).map(Arc::new) {
+            Ok(blob) => {
+                self.kept.keep(self.table, key, &blob);
+                Ok(Some(blob))
+            }
             Err(error) => {
                 // What is not about damaged bytes comes back from there.
                 damage.note(self.day, self.table, key, &error)?;
@@ -71,7 +83,7 @@ impl Source<'_> {
 /// one of them too.
 #[derive(Default)]
 pub(super) struct Near {
-    open: VecDeque<(SeriesRef, Blob)>,
+    open: VecDeque<(SeriesRef, Arc<Blob>)>,
     /// The entry that was put together last, of parts from several blobs.
     joined: Vec<u8>,
     /// How many were read, and their bytes.
@@ -93,7 +105,7 @@ impl Near {
         key: impl Fn(SeriesRef) -> Vec<u8>,
         damage: &mut Damage,
     ) -> Result<Option<&[u8]>> {
-        let holds = |(first, blob): &(SeriesRef, Blob)| {
+        let holds = |(first, blob): &(SeriesRef, Arc<Blob>)| {
             *first <= series && blob.last().is_some_and(|last| series <= last)
         };
         let place = match self.open.iter().position(holds) {
@@ -143,7 +155,7 @@ impl Near {
         Ok(lacks == 0)
     }
 
-    fn keep(&mut self, first: SeriesRef, blob: Blob) {
+    fn keep(&mut self, first: SeriesRef, blob: Arc<Blob>) {
         self.blobs += 1;
         self.bytes += blob.len() as u64;
         self.open.truncate(OPEN_BLOBS - 1);

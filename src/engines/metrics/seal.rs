@@ -69,7 +69,8 @@ impl Sealing {
         let (mark, tombstones) = (old.mark(), old.tombstones());
         let mut damage = quarantine.notes();
         let unreadable = || Error::corrupt("the day's file cannot be read");
-        let view = old.view(&mut damage)?.ok_or_else(unreadable)?;
+        let mut view = old.view(&mut damage)?.ok_or_else(unreadable)?;
+        view.reads_much();
         let order = by_labels(&view, &mut damage)?;
         let new = files.create(&files.new_path(old.day()), CACHE_BYTES)?;
         Ok(Sealing {

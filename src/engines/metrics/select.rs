@@ -37,7 +37,7 @@ const SERIES_POINTS: usize = 1_024;
 /// What a selected series takes of memory, its labels included, about.
 const SELECTED_BYTES: u64 = 512;
 
-/// From this many series on their labels are read aside.
+/// From this many series on their labels are read aside, and what other queries wanted is left in memory.
 const MANY_SERIES: u64 = 256;
 
 /// After this many points others get their turn, also within a block.
@@ -87,10 +87,11 @@ pub(super) async fn open(
             tokio::task::yield_now().await;
         }
         for day in places.days(query.range) {
-            let Some(view) = day.view(&mut damage)? else { continue };
+            let Some(mut view) = day.view(&mut damage)? else { continue };
             let sets = std::slice::from_ref(&query.matchers);
             let series = view.series().matching_any(sets, &mut damage)?;
             if series.len() > MANY_SERIES {
+                view.reads_much();
                 heavy().await;
             }
             found.add_day(days.len() as u32, &view, &series, &mut damage)?;

@@ -22,8 +22,11 @@ use crate::engines::metrics::{Engine, MetricOptions};
 use crate::storage::conformance::metric::{self, NOON, OUT_OF_ORDER_WINDOW, Subject};
 use crate::storage::metric_store::MetricStore;
 
-const OPTIONS: MetricOptions =
-    MetricOptions { out_of_order_window: OUT_OF_ORDER_WINDOW, max_active_series: 1_000_000 };
+const OPTIONS: MetricOptions = MetricOptions {
+    out_of_order_window: OUT_OF_ORDER_WINDOW,
+    max_active_series: 1_000_000,
+    cache_bytes: 1 << 20,
+};
 
 /// Where the engine's files lie on the disk of the tests.
 const DIR: &str = "/metrics";

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::base::error::{Error, Result};
 use crate::engines::kit::container::Snapshot;
 use crate::engines::metrics::aggregates::{self, HourAggregate};
+use crate::engines::metrics::blob_cache::Kept;
 use crate::engines::metrics::codec::bytes::Reader;
 use crate::engines::metrics::codec::point::LastTimes;
 use crate::engines::metrics::damage::Damage;
@@ -36,6 +37,7 @@ pub(super) struct DayView {
     series: DaySeries,
     tombstones: Arc<Tombstones>,
     mark: Mark,
+    kept: Kept,
     sealed: Near,
     aggregates: Near,
     windows: [Near; 12],
@@ -52,6 +54,7 @@ impl DayView {
         series: DaySeries,
         tombstones: Arc<Tombstones>,
         mark: Mark,
+        kept: Kept,
     ) -> Self {
         DayView {
             day,
@@ -59,6 +62,7 @@ impl DayView {
             series,
             tombstones,
             mark,
+            kept,
             sealed: Near::default(),
             aggregates: Near::default(),
             windows: Default::default(),
@@ -70,6 +74,11 @@ impl DayView {
     /// Returns the series of the day that have something left.
     pub(super) fn series(&self) -> &DaySeries {
         &self.series
+    }
+
+    /// Leaves alone what other readers are glad of, because much will be read.
+    pub(super) fn reads_much(&mut self) {
+        self.kept.forget();
     }
 
     /// Returns the day.
@@ -125,7 +134,8 @@ impl DayView {
         for window in Window::within(self.day, range) {
             let known = points.floats.len();
             left -= 1;
-            let source = Source { snapshot: &self.snapshot, day: self.day, table: CHUNKS };
+            let source =
+                Source { snapshot: &self.snapshot, day: self.day, table: CHUNKS, kept: &self.kept };
             let place = usize::from(window.number);
             let key = |series| blob_key(window, series).to_vec();
             let near = &mut self.windows[place];
@@ -145,13 +155,14 @@ impl DayView {
         range: TimeRange<TimestampMs>,
         damage: &mut Damage,
     ) -> Result<Points> {
-        let source = Source { snapshot: &self.snapshot, day: self.day, table: SEALED };
+        let source =
+            Source { snapshot: &self.snapshot, day: self.day, table: SEALED, kept: &self.kept };
         let key = |series| sealed_key(series).to_vec();
         let Some(entry) = self.sealed.entry(source, series, key, damage)? else {
             return Ok(Points::default());
         };
         let (snapshot, streams) = (&self.snapshot, &mut self.streams);
-        let source = Source { snapshot, day: self.day, table: TIMES };
+        let source = Source { snapshot, day: self.day, table: TIMES, kept: &self.kept };
         let read = sealed::read_points(entry, range, |stream| streams.get(source, stream, damage));
         match read {
             Ok(mut points) => {
@@ -183,7 +194,8 @@ impl DayView {
         {
             return Ok(None);
         }
-        let source = Source { snapshot: &self.snapshot, day: self.day, table: AGGREGATES };
+        let source =
+            Source { snapshot: &self.snapshot, day: self.day, table: AGGREGATES, kept: &self.kept };
         let key = |series| sealed_key(series).to_vec();
         let Some(entry) = self.aggregates.entry(source, series, key, damage)? else {
             return Ok(None);
@@ -208,7 +220,8 @@ impl DayView {
             return Ok(false);
         }
         for window in Window::within(self.day, self.day.range_ms()) {
-            let source = Source { snapshot: &self.snapshot, day: self.day, table: CHUNKS };
+            let source =
+                Source { snapshot: &self.snapshot, day: self.day, table: CHUNKS, kept: &self.kept };
             let near = &mut self.windows[usize::from(window.number)];
             let key = |series| blob_key(window, series).to_vec();
             if near.entry(source, series, key, damage)?.is_some() {
@@ -230,7 +243,12 @@ impl DayView {
     ) -> Result<Vec<Exemplar>> {
         let mut found = Vec::new();
         for window in Window::within(self.day, range) {
-            let source = Source { snapshot: &self.snapshot, day: self.day, table: EXEMPLARS };
+            let source = Source {
+                snapshot: &self.snapshot,
+                day: self.day,
+                table: EXEMPLARS,
+                kept: &self.kept,
+            };
             let key = |series| blob_key(window, series).to_vec();
             let Some((_, blob)) = source.blob_of(series, key, damage)? else { continue };
             let Some(entry) = blob.entry(series) else { continue };
@@ -259,24 +277,29 @@ impl Streams {
         stream: StreamRef,
         damage: &mut Damage,
     ) -> Result<Arc<Vec<i64>>> {
-        if let Some(times) = self.decoded.get(&stream) {
-            return Ok(Arc::clone(times));
+        if let Some(times) = self.known(source, stream) {
+            return Ok(times);
         }
         let row = self.row(source, stream, damage)?;
         let times = times::decode(&row, |whole| {
-            if let Some(times) = self.decoded.get(&whole) {
-                return Ok(Arc::clone(times));
+            if let Some(times) = self.known(source, whole) {
+                return Ok(times);
             }
             let row = self.row(source, whole, damage)?;
             let nested = |_| Err(Error::corrupt("a part of a part of a stream of times"));
             times::decode(&row, nested).map(Arc::new)
         });
         let times = Arc::new(times?);
+        source.kept.keep_stream(stream, &times);
         if self.decoded.len() >= OPEN_STREAMS {
             self.decoded.clear();
         }
         self.decoded.insert(stream, Arc::clone(&times));
         Ok(times)
+    }
+
+    fn known(&self, source: Source<'_>, stream: StreamRef) -> Option<Arc<Vec<i64>>> {
+        self.decoded.get(&stream).cloned().or_else(|| source.kept.stream(stream))
     }
 
     fn row(

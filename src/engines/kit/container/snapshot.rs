@@ -16,6 +16,7 @@ pub struct Snapshot {
     pub(super) transaction: Arc<ReadTransaction>,
     _database: Arc<Opened>,
     pub(super) container: Container,
+    version: Option<u64>,
 }
 
 impl Snapshot {
@@ -24,8 +25,15 @@ impl Snapshot {
         transaction: Arc<ReadTransaction>,
         database: Arc<Opened>,
         container: Container,
+        version: Option<u64>,
     ) -> Self {
-        Snapshot { transaction, _database: database, container }
+        Snapshot { transaction, _database: database, container, version }
+    }
+
+    /// Returns a number that snapshots of one open file share only when they show the same rows;
+    /// `None` when something was written while this one was taken.
+    pub fn version(&self) -> Option<u64> {
+        self.version
     }
 
     /// Returns a value.
