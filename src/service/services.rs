@@ -1,5 +1,6 @@
 //! Everything a front door can ask.
 
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -22,7 +23,10 @@ use crate::storage::trace_store::TraceStore;
 
 /// The use cases, grouped. Cloning is cheap and shares everything.
 #[derive(Clone)]
-pub struct Services {
+pub struct Services(Arc<UseCases>);
+
+/// What [`Services`] shares.
+pub struct UseCases {
     /// Questions about metrics.
     pub metrics: MetricsService,
     /// Questions about logs.
@@ -84,7 +88,7 @@ impl Services {
             process: Arc::clone(&process),
             disk_budget: facts.disk_budget,
         });
-        Services {
+        Services(Arc::new(UseCases {
             metrics: MetricsService::new(Arc::clone(&metrics), desk.clone()),
             logs: LogsService::new(logs, desk.clone()),
             traces: TracesService::new(traces, desk.clone()),
@@ -97,6 +101,14 @@ impl Services {
                 desk.clone(),
             ),
             upkeep: UpkeepService::new(lifecycles, kept, snapshots, tasks, desk),
-        }
+        }))
+    }
+}
+
+impl Deref for Services {
+    type Target = UseCases;
+
+    fn deref(&self) -> &UseCases {
+        &self.0
     }
 }

@@ -250,7 +250,7 @@ mod tests {
     const NOON_MS: i64 = 1_795_435_200_000;
 
     fn upkeep() -> UpkeepService {
-        InMemory::whole(ManualClock::at_ms(NOON_MS), Arc::new(NoTargets)).services.upkeep
+        InMemory::whole(ManualClock::at_ms(NOON_MS), Arc::new(NoTargets)).services.upkeep.clone()
     }
 
     #[tokio::test]
