@@ -386,6 +386,8 @@ mod tests {
             Err(Error::invalid("no"))
         });
         assert!(failed.is_err());
+        let version = || container.snapshot().unwrap().version();
+        assert!(version().is_some() && version() == version() && version() != before.version());
         assert_eq!(before.get("t", b"a").unwrap(), None);
         let now = container.snapshot().unwrap();
         let rows = now.scan("t", b"a", Some(b"c")).unwrap();

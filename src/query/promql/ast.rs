@@ -430,6 +430,21 @@ impl Node {
         }
     }
 
+    /// Returns the nodes right below this one, in the order in which they stand.
+    pub fn children(&self) -> Vec<&Node> {
+        match &self.kind {
+            Kind::Number(_) | Kind::Text(_) | Kind::Selector(_) | Kind::Matrix(_) => Vec::new(),
+            Kind::Subquery(subquery) => vec![&subquery.operand],
+            Kind::Paren(inner) => vec![inner],
+            Kind::Unary { operand, .. } => vec![operand],
+            Kind::Binary(binary) => vec![&binary.left, &binary.right],
+            Kind::Aggregate(aggregate) => {
+                aggregate.parameter.iter().chain(std::iter::once(&aggregate.operand)).collect()
+            }
+            Kind::Call(call) => call.arguments.iter().collect(),
+        }
+    }
+
     /// Returns the node without parentheses around it.
     pub fn bare(&self) -> &Node {
         match &self.kind {

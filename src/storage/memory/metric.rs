@@ -17,7 +17,9 @@ use crate::model::matcher::Matcher;
 use crate::model::receipt::Receipt;
 use crate::model::reject::RejectReason;
 use crate::model::sample::{HistogramSample, Sample, StartTime};
-use crate::model::series::{Deleted, LabelQuery, MetricStats, SeriesData, SeriesExemplars};
+use crate::model::series::{
+    Deleted, LabelQuery, MetricStats, SelectStats, SeriesData, SeriesExemplars,
+};
 use crate::model::time::{Day, TimeRange, TimestampMs, TimestampNs};
 use crate::storage::lifecycle::{Dropped, Lifecycle, RetentionLimits};
 use crate::storage::metric_store::{KEEPABLE, MetricStore, SelectQuery, SeriesBlock, SeriesCursor};
@@ -291,6 +293,7 @@ impl MetricStore for MemoryMetricStore {
         Ok(Box::new(MemoryCursor {
             series: selected.into_iter(),
             samples_left: query.max_samples.unwrap_or(u64::MAX),
+            stats: SelectStats::default(),
         }))
     }
 
@@ -358,6 +361,7 @@ impl MetricStore for MemoryMetricStore {
 struct MemoryCursor {
     series: std::vec::IntoIter<SeriesData>,
     samples_left: u64,
+    stats: SelectStats,
 }
 
 #[async_trait]
@@ -371,7 +375,13 @@ impl SeriesCursor for MemoryCursor {
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         };
         self.samples_left = left;
+        self.stats.series += block.len() as u64;
+        self.stats.samples += samples as u64;
         Ok(Some(block).filter(|block| !block.is_empty()))
+    }
+
+    fn stats(&self) -> SelectStats {
+        self.stats
     }
 }
 

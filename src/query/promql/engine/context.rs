@@ -13,6 +13,7 @@ use crate::query::promql::engine::EngineOptions;
 use crate::query::promql::engine::budget::Budget;
 use crate::query::promql::engine::column::{Column, Grid, Sink};
 use crate::query::promql::engine::notes::{Note, Notes};
+use crate::query::promql::engine::repeats::Repeats;
 use crate::query::promql::engine::turns::Turn;
 use crate::query::promql::engine::watcher::Watcher;
 use crate::query::promql::position::Span;
@@ -32,6 +33,8 @@ pub(super) struct Evaluation {
     pub told: Mutex<Told>,
     /// Sees what the evaluation costs; `None` when nobody asked.
     pub watcher: Option<Watcher>,
+    /// None when somebody sees each part on its own.
+    pub repeats: Repeats,
 }
 
 /// What the store said of selections.

@@ -28,7 +28,10 @@ impl Evaluation {
             Some(watcher) if watcher.sees_nodes() => {
                 Box::pin(self.watched_vector(watcher, node, grid, sink))
             }
-            _ => self.operator(node, grid, sink),
+            _ => match self.repeats.part(node) {
+                Some(part) => Box::pin(self.once(part, node, grid, sink)),
+                None => self.operator(node, grid, sink),
+            },
         }
     }
 

@@ -11,6 +11,7 @@ mod notes;
 mod context;
 mod watcher;
 mod evaluate;
+mod repeats;
 mod budget;
 mod turns;
 mod ahead;
@@ -38,6 +39,7 @@ use crate::query::promql::engine::budget::Budget;
 use crate::query::promql::engine::column::{Column, Grid};
 use crate::query::promql::engine::context::{Evaluation, QueryTimes};
 use crate::query::promql::engine::notes::Notes;
+use crate::query::promql::engine::repeats::Repeats;
 use crate::query::promql::engine::turns::Turn;
 use crate::query::promql::engine::watcher::Watcher;
 use crate::query::promql::value_type::ValueType;
@@ -151,6 +153,11 @@ impl Engine {
     }
 
     fn evaluation(&self, expr: &Expr, query: QueryTimes) -> Evaluation {
+        let watcher = Watcher::new(self.watch, expr, query);
+        let repeats = match watcher {
+            None => Repeats::of(expr),
+            Some(_) => Repeats::default(),
+        };
         Evaluation {
             store: Arc::clone(&self.store),
             options: self.options.clone(),
@@ -160,7 +167,8 @@ impl Engine {
             turn: Turn::begin(),
             notes: Notes::default(),
             told: Mutex::default(),
-            watcher: Watcher::new(self.watch, expr, query),
+            watcher,
+            repeats,
         }
     }
 

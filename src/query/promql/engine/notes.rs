@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -229,11 +230,14 @@ fn rfc3339(milliseconds: i64) -> String {
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     known: Mutex<BTreeMap<String, (Span, Note)>>,
+    /// How often something was noted, the same again too.
+    added: AtomicUsize,
 }
 
 impl Notes {
     /// Adds a note about `span`.
     pub(super) fn add(&self, span: Span, note: Note) {
+        self.added.fetch_add(1, Ordering::Relaxed);
         let key = match &note {
             Note::ForcedMonotonicity { metric, .. } => format!("monotonic {metric}"),
             other => other.to_string(),
@@ -254,6 +258,11 @@ impl Notes {
         if span == Span::default() || !(inner || whole) {
             *place = span;
         }
+    }
+
+    /// Returns how often something was noted.
+    pub(super) fn added(&self) -> usize {
+        self.added.load(Ordering::Relaxed)
     }
 
     /// Returns warnings and infos with their places in `text`.

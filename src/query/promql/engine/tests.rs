@@ -52,3 +52,54 @@ async fn a_range_query_of_too_many_steps_is_refused() {
     assert!(ask(11_000_000, Duration::from_secs(1)).await.is_ok());
     assert!(ask(1, Duration::ZERO).await.is_err());
 }
+
+/// Asks with and without a watcher, before whom every part is evaluated where it stands.
+async fn both_ways(engine: &Engine, query: &str) -> (Answer, Answer) {
+    let (expr, step) = (parse(query).unwrap(), Duration::from_secs(10));
+    let ask = |engine: Engine| {
+        let expr = expr.clone();
+        async move { engine.range(&expr, TimestampMs(0), TimestampMs(60_000), step).await.unwrap() }
+    };
+    (ask(engine.clone()).await, ask(engine.watching(Watch::Totals)).await)
+}
+
+#[tokio::test]
+async fn a_part_that_repeats_is_read_once_and_gives_the_same() {
+    let names = ["a_total", "b_total", "gauge"];
+    let samples: Vec<_> = (0..=12)
+        .flat_map(|step| names.map(|name| (name, step * 5_000, (step * 3 % 7 + step) as f64)))
+        .collect();
+    let engine = engine_over(&samples, EngineOptions::default()).await;
+    let cases = [
+        ("a_total / on() (a_total + on() b_total)", 2, 3),
+        ("sum(rate(a_total[20s])) / (sum(rate(a_total[20s])) > 0)", 1, 2),
+        ("sum(rate(a_total[20s])) / count(rate(a_total[20s]))", 1, 2),
+        ("(a_total) - -a_total", 1, 2),
+        ("a_total - a_total offset 10s", 2, 2),
+        ("max_over_time(a_total[20s:5s]) - a_total", 2, 2),
+        ("max_over_time(a_total[20s:5s]) - max_over_time(a_total[20s:5s])", 1, 2),
+        // What is said of it is said of both places, or of the last.
+        ("rate(gauge[20s]) / rate(gauge[20s])", 2, 2),
+        ("a_total", 1, 1),
+    ];
+    for (query, once, each) in cases {
+        let (own, watched) = both_ways(&engine, query).await;
+        assert_eq!(own.value, watched.value, "{query}");
+        assert_eq!((own.warnings, own.infos), (watched.warnings, watched.infos), "{query}");
+        assert_eq!((own.stats.series, watched.stats.series), (once, each), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_that_gives_much_is_not_kept() {
+    let names: Vec<_> = (0..40).map(|number| format!("a{number}")).collect();
+    let samples: Vec<_> = names.iter().map(|name| (name.as_str(), 0, 1.0)).collect();
+    let query = r#"count({__name__=~"a.*"}) + sum({__name__=~"a.*"})"#;
+    for (max_samples, reads) in [(40 * 7 * 16, 40), (40 * 7 * 16 - 16, 80)] {
+        let options = EngineOptions { max_samples, ..EngineOptions::default() };
+        let engine = engine_over(&samples, options).await;
+        let (own, watched) = both_ways(&engine, query).await;
+        assert_eq!(own.value, watched.value);
+        assert_eq!((own.stats.series, watched.stats.series), (reads, 80));
+    }
+}

@@ -42,20 +42,6 @@ fn address<T>(of: &T) -> usize {
     std::ptr::from_ref(of).addr()
 }
 
-fn children(node: &Node) -> Vec<&Node> {
-    match &node.kind {
-        Kind::Number(_) | Kind::Text(_) | Kind::Selector(_) | Kind::Matrix(_) => Vec::new(),
-        Kind::Subquery(subquery) => vec![&subquery.operand],
-        Kind::Paren(inner) => vec![inner],
-        Kind::Unary { operand, .. } => vec![operand],
-        Kind::Binary(binary) => vec![&binary.left, &binary.right],
-        Kind::Aggregate(aggregate) => {
-            aggregate.parameter.iter().chain(std::iter::once(&aggregate.operand)).collect()
-        }
-        Kind::Call(call) => call.arguments.iter().collect(),
-    }
-}
-
 /// Returns the name of a node's kind in Prometheus' `parse_query`.
 fn kind(node: &Node) -> &'static str {
     match &node.kind {
@@ -83,7 +69,7 @@ impl Nodes {
                 Kind::Matrix(matrix) => nodes.belongs(&matrix.selector, node),
                 _ => {}
             }
-            todo.extend(children(node));
+            todo.extend(node.children());
         }
         nodes
     }
@@ -123,7 +109,7 @@ impl Nodes {
     /// Returns the tree with its costs. The parser bounds its depth.
     pub(super) fn plan(&self, node: &Node) -> PlanNode {
         let children: Vec<PlanNode> =
-            children(node).into_iter().map(|one| self.plan(one)).collect();
+            node.children().into_iter().map(|one| self.plan(one)).collect();
         let mut cost = self.costs.get(&address(node)).copied().unwrap_or_default();
         if let (0, Some(Selected { took, read, stats: _ })) = (cost.evaluations, cost.selected) {
             // A range is no value of its own: what is known of it is what was read.
