@@ -223,7 +223,7 @@ def main():
     parser.add_argument("--work", help="folder for the servers' data")
     parser.add_argument("--json", help="file that keeps what was measured; a run that was cut goes on from there")
     arguments = parser.parse_args()
-    arguments.feed = arguments.feed or build(Path(arguments.peers))
+    arguments.feed = arguments.feed or build(Path(arguments.peers), "feed")
     binaries = {
         "belvedere": arguments.belvedere,
         "prometheus": f"{arguments.peers}/prometheus",
@@ -290,10 +290,11 @@ def same(questions, answers):
     return good
 
 
-def build(folder):
-    feeder = folder.resolve() / "feed"
-    subprocess.run(["go", "build", "-o", str(feeder), "."], cwd=HERE / "feed", check=True)
-    return str(feeder)
+def build(folder, name):
+    """Builds one of the programs beside this one into a folder."""
+    program = folder.resolve() / name
+    subprocess.run(["go", "build", "-o", str(program), "."], cwd=HERE / name, check=True)
+    return str(program)
 
 
 if __name__ == "__main__":

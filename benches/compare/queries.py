@@ -5,11 +5,11 @@
 The peers and the dashboard (node-exporter-full, as it is published) come from `peers.sh`, the recording from
 `record.py`; a histogram of requests is added to each target, since a node exporter has none. `feed` gives everyone the
 same bytes. Then, over the last hour (a step of 15 s) and over everything (60 s): ten common shapes of dashboards, a
-question after the other and the peers in turn, so that a noisy machine is noisy for all; every query of the dashboard;
-and last all shapes under eight clients.
+question after the other and the peers in turn, so that a noisy machine is noisy for all; every query of the dashboard,
+one by one and then all together over six connections, as a browser asks; and last all shapes under eight clients.
 
-Figures are wall times as one client with a lasting connection sees them, bodies compressed as Grafana asks for; answers
-are compared with Prometheus' value by value. No peer may answer from a cache of results, except in the last part, which
+Figures are wall times as `ask`, a thin client with lasting connections, sees them, bodies compressed as Grafana asks
+for; answers are compared with Prometheus' value by value. No peer may answer from a cache of results, except in the last part, which
 is what a page does that is reloaded every few seconds. Ratios are what counts.
 """
 
@@ -20,14 +20,14 @@ import json
 import math
 import random
 import re
-import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 import urllib.parse
-from concurrent.futures import ThreadPoolExecutor
+import urllib.request
 from pathlib import Path
 
 import ingest
@@ -65,56 +65,34 @@ def with_buckets(recording, folder):
     return str(made)
 
 
-class Client:
-    """A lasting connection to a peer, as thin as can be: what a client costs is nobody's merit."""
+class Asker:
+    """The program `ask`, which measures, and how it is spoken to."""
 
-    def __init__(self, peer):
-        self.socket = socket.create_connection(("127.0.0.1", peer.port), timeout=300)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, program):
+        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def ask(self, query, window, cache=False):
-        """Returns seconds and the answer's body."""
-        start, end, step = window
-        form = {"query": query, "start": start, "end": end, "step": step} | ({} if cache else {"nocache": "1"})
-        body = urllib.parse.urlencode(form).encode()
-        head = "POST /api/v1/query_range HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: gzip\r\n"
-        head += f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
-        begin = time.perf_counter()
-        self.socket.sendall(head.encode() + body)
-        raw, whole = bytearray(), None
-        while whole is None:
-            raw += self.socket.recv(1 << 20) or sys.exit("the connection was closed")
-            whole = end_of(raw)
-        spent = time.perf_counter() - begin
-        head, raw = whole
-        if b"content-encoding: gzip" in head:
-            raw = gzip.decompress(raw)
-        if b" 200 " not in head.split(b"\r\n", 1)[0] + b" ":
-            raise RuntimeError(f"{query}: {raw[:300]}")
-        return spent, raw
+    def run(self, found, bodies, **how):
+        """Returns {peer: [[seconds] of each body]} and {peer: [seconds of all of them]}."""
+        task = {"ports": [peer.port for peer in found], "bodies": bodies, "clients": 1, "rounds": 1} | how
+        self.process.stdin.write(json.dumps(task) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline() or sys.exit("a peer refused a question, see above")
+        result, names = json.loads(line), [peer.name for peer in found]
+        return dict(zip(names, result["times"])), dict(zip(names, result["pages"]))
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
 
 
-def end_of(raw):
-    """Returns head and body of an answer that has ended, else nothing."""
-    split = raw.find(b"\r\n\r\n")
-    if split < 0:
-        return None
-    head, body = bytes(raw[:split]).lower(), raw[split + 4 :]
-    length = re.search(rb"content-length: (\d+)", head)
-    if length:
-        return (head, bytes(body)) if len(body) >= int(length[1]) else None
-    if not body.endswith(b"0\r\n\r\n"):
-        return None
-    whole, at = bytearray(), 0
-    while True:
-        stop = body.find(b"\r\n", at)
-        size = int(body[at:stop] or b"0", 16) if stop >= 0 else None
-        if size is None or len(body) < stop + 2 + size + 2:
-            return None
-        if size == 0:
-            return head, bytes(whole)
-        whole += body[stop + 2 : stop + 2 + size]
-        at = stop + 2 + size + 2
+def body(query, window, cache=False):
+    start, end, step = window
+    return urllib.parse.urlencode({"query": query, "start": start, "end": end, "step": step} | ({} if cache else {"nocache": "1"}))
+
+
+def answer(peer, query, window):
+    with urllib.request.urlopen(f"{peer.url}/api/v1/query_range", body(query, window).encode(), timeout=300) as found:
+        return points(found.read())
 
 
 def points(raw):
@@ -135,24 +113,29 @@ def close(own, other):
     return None
 
 
-def compare(found, questions, windows, rounds):
-    """Asks each question of all in turn; returns {window: {name: {peer: median seconds}}}; prints differences."""
-    clients, result, differ = {peer.name: Client(peer) for peer in found}, {}, 0
+def compare(asker, found, questions, windows, rounds):
+    """Asks each question of all in turn; returns {window: {name: {peer: seconds}}}, median and least, and what differs."""
+    result, least, differ, by_name = {}, {}, 0, {peer.name: peer for peer in found}
     for title, window in windows.items():
-        result[title] = {}
-        for name, query in questions.items():
-            answers = {peer: client.ask(query, window)[1] for peer, client in clients.items()}
-            times = {peer: [] for peer in clients}
-            for turn in range(rounds):
-                for peer in list(clients)[turn % len(clients) :] + list(clients)[: turn % len(clients)]:
-                    times[peer].append(clients[peer].ask(query, window)[0])
-            result[title][name] = {peer: statistics.median(spent) for peer, spent in times.items()}
-            if "prometheus" in answers and "belvedere" in answers:
-                wrong = close(points(answers["belvedere"]), points(answers["prometheus"]))
-                if wrong:
-                    differ += 1
-                    print(f"differs over {title}: {query}: {wrong}")
-    return result, differ
+        bodies = [body(query, window) for query in questions.values()]
+        times, _ = asker.run(found, bodies, rounds=rounds)
+        for known, chosen in ((result, statistics.median), (least, min)):
+            known[title] = {name: {peer: chosen(times[peer][place]) for peer in times} for place, name in enumerate(questions)}
+        for query in questions.values() if {"prometheus", "belvedere"} <= by_name.keys() else ():
+            wrong = close(*(answer(by_name[name], query, window) for name in ("belvedere", "prometheus")))
+            if wrong:
+                differ += 1
+                print(f"differs over {title}: {query}: {wrong}")
+    return result, least, differ
+
+
+def pages(asker, found, questions, windows, rounds, connections=6):
+    """Returns {window: {peer: median seconds}} until all questions are answered, asked as a browser does."""
+    result = {}
+    for title, window in windows.items():
+        _, spent = asker.run(found, [body(query, window) for query in questions.values()], rounds=rounds, clients=connections)
+        result[title] = {peer: statistics.median(times) for peer, times in spent.items()}
+    return result
 
 
 def dashboard(path):
@@ -169,40 +152,34 @@ def dashboard(path):
     return {f"{number}": re.sub(r"\$(\w+)", lambda found: known[found[1]], text) for number, text in enumerate(texts)}
 
 
-def together(peer, window, seconds, clients=8):
+def together(asker, peer, window, seconds, clients=8):
     """Returns p50, p99 and how many answers, all shapes in turn, and the most RssAnon in bytes meanwhile."""
-    deadline, times, most = time.perf_counter() + seconds, [], []
-    shapes, ended = list(SHAPES.values()), threading.Event()
+    most, ended = [], threading.Event()
 
     def look():
         while not ended.wait(0.1):
             most.append(peer.memory()[0])
 
-    def client(number):
-        connection = Client(peer)
-        while time.perf_counter() < deadline:
-            number += 1
-            times.append(connection.ask(shapes[number % len(shapes)], window)[0])
-
     watch = threading.Thread(target=look)
     watch.start()
-    with ThreadPoolExecutor(clients) as pool:
-        list(pool.map(client, range(clients)))
+    times, _ = asker.run([peer], [body(query, window) for query in SHAPES.values()], clients=clients, seconds=seconds)
     ended.set()
     watch.join()
-    cuts = statistics.quantiles(times, n=100)
-    return {"p50": cuts[49], "p99": cuts[98], "answers": len(times), "memory": max(most)}
+    (spent, *_) = times[peer.name]
+    cuts = statistics.quantiles(spent, n=100)
+    return {"p50": cuts[49], "p99": cuts[98], "answers": len(spent), "memory": max(most)}
 
 
-def reloaded(peer, window, rounds=20, move=15):
+def reloaded(asker, peer, window, rounds=20, move=15):
     """Returns the median seconds of all shapes when a page asks again every 15 s, with whatever the peer remembers."""
-    client, times = Client(peer), []
+    sums = []
     start, end, step = window
     for turn in range(rounds + 1):
         shift = (turn - rounds) * move // step * step
-        spent = sum(client.ask(query, (start + shift, end + shift, step), cache=True)[0] for query in SHAPES.values())
-        times.append(spent)
-    return statistics.median(times[1:])
+        moved = (start + shift, end + shift, step)
+        times, _ = asker.run([peer], [body(query, moved, cache=True) for query in SHAPES.values()])
+        sums.append(sum(spent for (spent,) in times[peer.name]))
+    return statistics.median(sums[1:])
 
 
 def show(title, times):
@@ -230,7 +207,8 @@ def report(state):
     good = state["differ"] == 0
     for title in state["shapes"]:
         rows = state["shapes"][title] | {"all ten": summed(state["shapes"][title])} | state["all"][title]
-        rows["the dashboard"] = summed(state["dashboard"][title])
+        rows["the dashboard, one by one"] = summed(state["dashboard"][title])
+        rows["the dashboard as a page"] = state["pages"][title]
         show(f"{state['series']} series, {title}", rows)
     names = list(state["together"])
     print(f"\n{'eight clients':<26}" + "".join(f"{name:>15}" for name in names))
@@ -243,9 +221,11 @@ def report(state):
     for title, shapes in state["shapes"].items():
         total, panels = summed(shapes), state["dashboard"][title]
         good &= judge(f"ten shapes over {title}, of prometheus", total["belvedere"] / total["prometheus"], 0.4)
-        whole = summed(panels)
+        whole, page = summed(panels), state["pages"][title]
         good &= judge(f"the dashboard over {title}, of prometheus", whole["belvedere"] / whole["prometheus"], 0.4)
-        slow = {name: spent["belvedere"] / spent["prometheus"] for name, spent in (shapes | panels).items()}
+        good &= judge("the same as a page, of prometheus", page["belvedere"] / page["prometheus"], 0.4)
+        # What the machine does besides only adds, so that the least time tells whether one is slower.
+        slow = {name: spent["belvedere"] / spent["prometheus"] for name, spent in state["least"][title].items()}
         worst = max(slow, key=slow.get)
         good &= judge(f"the slowest of them over {title} ({worst})", slow[worst], 1.0)
     *_, whole = state["all"].values()
@@ -255,20 +235,23 @@ def report(state):
     return good
 
 
-def measure(found, arguments, end):
+def measure(asker, found, arguments, end):
     windows = {"1 h": (end - 3600, end - 60, 15), f"{arguments.hours} h": (end - arguments.hours * 3600 + 300, end - 60, 60)}
-    shapes, first = compare(found, SHAPES, windows, arguments.rounds)
-    whole, second = compare(found, ALL, windows, arguments.rounds)
-    panels, third = compare(found, dashboard(arguments.dashboard), windows, arguments.rounds)
+    panels = dashboard(arguments.dashboard)
+    shapes, least, first = compare(asker, found, SHAPES, windows, arguments.rounds)
+    whole, _, second = compare(asker, found, ALL, windows, arguments.rounds)
+    single, lowest, third = compare(asker, found, panels, windows, arguments.rounds)
     *_, long = windows.values()
     return {
         "series": arguments.series,
         "differ": first + second + third,
         "shapes": shapes,
         "all": whole,
-        "dashboard": panels,
-        "together": {peer.name: together(peer, long, arguments.seconds) for peer in found},
-        "reloaded": {peer.name: reloaded(peer, long) for peer in found},
+        "dashboard": single,
+        "least": {title: least[title] | lowest[title] for title in windows},
+        "pages": pages(asker, found, panels, windows, arguments.rounds),
+        "together": {peer.name: together(asker, peer, long, arguments.seconds) for peer in found},
+        "reloaded": {peer.name: reloaded(asker, peer, long) for peer in found},
     }
 
 
@@ -280,20 +263,23 @@ def main():
     parser.add_argument("--recording", default=str(cache / "node-30m.txt.gz"))
     parser.add_argument("--dashboard", default=str(cache / "node-exporter-full.json"))
     parser.add_argument("--feed", help="the built feeder; else it is built into the directory of the peers")
+    parser.add_argument("--ask", help="the built asker; likewise")
     parser.add_argument("--series", type=int, default=1000)
     parser.add_argument("--hours", type=int, default=24)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=int, default=15, help="how long the eight clients ask")
     parser.add_argument("--batch", type=int, default=2000)
     parser.add_argument("--shards", type=int, default=4)
     parser.add_argument("--only", default="belvedere,prometheus,victoria")
     parser.add_argument("--json", help="file that keeps what was measured")
     arguments = parser.parse_args()
-    arguments.feed = arguments.feed or ingest.build(Path(arguments.peers))
+    arguments.feed = arguments.feed or ingest.build(Path(arguments.peers), "feed")
+    arguments.ask = arguments.ask or ingest.build(Path(arguments.peers), "ask")
     binaries = {"belvedere": arguments.belvedere, "prometheus": f"{arguments.peers}/prometheus", "victoria": f"{arguments.peers}/victoria-metrics"}
     end = int(time.time()) // 60 * 60
     with tempfile.TemporaryDirectory(prefix="compare-queries-") as folder:
         arguments.recording = with_buckets(arguments.recording, folder)
+        asker = Asker(arguments.ask)
         found = [peers.KINDS[name](binaries[name], Path(folder) / name) for name in arguments.only.split(",")]
         try:
             for peer in found:
@@ -301,8 +287,9 @@ def main():
                 ingest.feed(arguments, peer, end)
                 peer.settle()
                 peer.seal(ingest.days(end - arguments.hours * 3600, end)[:-1])
-            state = measure(found, arguments, end)
+            state = measure(asker, found, arguments, end)
         finally:
+            asker.close()
             for peer in found:
                 peer.stop()
     if arguments.json:
