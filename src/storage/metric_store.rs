@@ -9,6 +9,7 @@ use crate::model::labels::Labels;
 use crate::model::matcher::Matcher;
 use crate::model::receipt::Receipt;
 use crate::model::time::{TimeRange, TimestampMs};
+use crate::storage::changes::ChangeMark;
 use crate::storage::lifecycle::Lifecycle;
 
 pub use crate::model::series::*;
@@ -151,4 +152,19 @@ pub trait MetricStore: Lifecycle {
 
     /// Returns numbers about the store.
     fn stats(&self) -> MetricStats;
+
+    /// Returns a mark of the changes so far, for [`MetricStore::unchanged_before`]. Whatever is read
+    /// after this call shows every change that the mark counts. `None` when the store does not follow
+    /// its changes, is closed, or is just changing what is old.
+    fn changes(&self) -> Option<ChangeMark> {
+        None
+    }
+
+    /// Returns the time before which every selection shows what it showed at `mark`: the same floats
+    /// and starts, bit by bit. What histograms say of resets may change without notice, and so may
+    /// the order of series. `None` as for [`MetricStore::changes`].
+    fn unchanged_before(&self, mark: ChangeMark) -> Option<TimestampMs> {
+        let _ = mark;
+        None
+    }
 }

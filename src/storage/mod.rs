@@ -11,6 +11,7 @@
 //! * dropping a future cancels a query at its next block; a dropped write may still happen;
 //! * what a limit cut off is said in the answer ([`query::Cut`]).
 
+pub mod changes;
 pub mod conformance;
 pub mod lifecycle;
 pub mod log_eval;

@@ -18,6 +18,7 @@ use crate::engines::metrics::replay::{Lives, Replayed};
 use crate::model::batch::{MetricBatch, MetricMetadata};
 use crate::model::receipt::Receipt;
 use crate::model::time::{Day, TimestampMs};
+use crate::storage::changes::Changes;
 use crate::storage::metric_store::KEEPABLE;
 
 /// The most metric families that are remembered; further ones are ignored.
@@ -32,6 +33,9 @@ pub(super) struct Shared {
     pub(super) places: RwLock<Places>,
     pub(super) families: Mutex<Families>,
     pub(super) quarantine: Quarantine,
+    /// What selections showed once and do not show any more, or the other way round. A flush and the
+    /// sealing of a day are none: they put the same points elsewhere.
+    pub(super) changes: Arc<Changes>,
     /// Everything up to here is in files, and heads whose records began by here are complete.
     complete: Lsn,
     /// Days whose files are ahead of the others, because a flush was cut short: until when.
@@ -69,6 +73,7 @@ impl Shared {
             ahead: ahead.map(|(day, mark)| (day, mark.flushed)).collect(),
             places: RwLock::new(places),
             families: Mutex::new(families),
+            changes: Arc::clone(quarantine.changes()),
             quarantine,
             lives: Mutex::default(),
         }
@@ -191,6 +196,24 @@ fn newest_of(batch: &MetricBatch) -> i64 {
     floats.chain(histograms).filter(|at| *at <= KEEPABLE.end.0).max().unwrap_or(i64::MIN)
 }
 
+/// Writes the points of a batch whose series have these numbers.
+fn write_all(
+    head: &mut Head,
+    batch: &MetricBatch,
+    named: Vec<Option<Named>>,
+    limits: Limits,
+    receipt: &mut Receipt,
+) -> Result<()> {
+    for (index, (write, named)) in batch.series.iter().zip(named).enumerate() {
+        let series = named.map(|named| named.series);
+        if let Some(Named { series, with_labels: true }) = named {
+            head.set_logged(series);
+        }
+        head.write(index, series, write, limits, receipt)?;
+    }
+    Ok(())
+}
+
 impl Apply for Shared {
     type Batch = Write;
     type Outcome = Result<Receipt>;
@@ -244,13 +267,10 @@ impl Apply for Shared {
         let mut receipt = Receipt::default();
         {
             let mut head = head.write();
-            for (index, (write, named)) in batch.series.iter().zip(named).enumerate() {
-                let series = named.map(|named| named.series);
-                if let Some(Named { series, with_labels: true }) = named {
-                    head.set_logged(series);
-                }
-                head.write(index, series, write, limits, &mut receipt)?;
-            }
+            let written = write_all(&mut head, &batch, named, limits, &mut receipt);
+            // While nobody can read the head: who sees the points shall see that they were noted.
+            head.take_touched().into_iter().for_each(|earliest| self.changes.note(earliest));
+            written?;
         }
         // Refused points count too: they are older than a known one, or beyond the series limit.
         self.newest.fetch_max(newest_of(&batch), Ordering::AcqRel);

@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::model::store::DamageFacts;
-use crate::model::time::Day;
+use crate::model::time::{Day, TimestampMs};
+use crate::storage::changes::Changes;
 use crate::telemetry::instruments;
 use crate::telemetry::names;
 
@@ -25,6 +26,8 @@ type Place = (Day, &'static str, Vec<u8>);
 #[derive(Clone)]
 pub(super) struct Quarantine {
     known: Arc<Mutex<BTreeSet<Place>>>,
+    /// The changes of the store, of which new damage is one.
+    changes: Arc<Changes>,
     counter: Counter<u64>,
 }
 
@@ -35,7 +38,12 @@ impl Quarantine {
             names::STORAGE_DAMAGED,
             "Damaged blocks that were met and left out",
         );
-        Quarantine { known: Arc::default(), counter }
+        Quarantine { known: Arc::default(), changes: Arc::default(), counter }
+    }
+
+    /// Returns the changes of the store.
+    pub(super) fn changes(&self) -> &Arc<Changes> {
+        &self.changes
     }
 
     /// Starts the notes of one operation.
@@ -75,6 +83,7 @@ impl Quarantine {
         if known.contains(&place) {
             return;
         }
+        self.changes.note(TimestampMs(i64::MIN));
         self.counter.add(1, &[opentelemetry::KeyValue::new("signal", "metrics")]);
         tracing::error!(day = %place.0, table = place.1, key = ?place.2, %error, "damaged block left out");
         if known.len() < MAX_REMEMBERED {

@@ -31,6 +31,7 @@ use crate::model::receipt::Receipt;
 use crate::model::series::{Deleted, LabelQuery, MetricStats, SeriesExemplars};
 use crate::model::store::StoreFacts;
 use crate::model::time::{Day, TimeRange, TimestampMs};
+use crate::storage::changes::ChangeMark;
 use crate::storage::lifecycle::{Dropped, Lifecycle, RetentionLimits};
 use crate::storage::metric_store::{MetricStore, SelectQuery, SeriesCursor};
 
@@ -293,6 +294,16 @@ impl MetricStore for Engine {
             min_time: places.oldest(),
             max_time: self.shared.newest(),
         }
+    }
+
+    fn changes(&self) -> Option<ChangeMark> {
+        self.check_open().ok()?;
+        self.shared.changes.mark()
+    }
+
+    fn unchanged_before(&self, mark: ChangeMark) -> Option<TimestampMs> {
+        self.check_open().ok()?;
+        self.shared.changes.unchanged_before(mark)
     }
 }
 

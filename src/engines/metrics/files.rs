@@ -11,7 +11,7 @@ use crate::engines::kit::partitions::{self, Partition};
 use crate::engines::metrics::apply::Shared;
 use crate::engines::metrics::damage::{Damage, Quarantine};
 use crate::engines::metrics::day::{DayCache, DayFile};
-use crate::model::time::Day;
+use crate::model::time::{Day, TimestampMs};
 use crate::storage::lifecycle::{Dropped, RetentionLimits};
 
 const SUFFIX: &str = ".redb";
@@ -140,6 +140,8 @@ impl Files {
 
     fn rescue(&self, shared: &Shared, old: &Arc<DayFile>, error: &Error) -> Result<Arc<DayFile>> {
         let day = old.day();
+        // What cannot be saved is missing as soon as the new file is in place.
+        let _changing = shared.changes.begin(TimestampMs(i64::MIN));
         shared.quarantine.meet_file(day, error);
         let new = self.create(&self.new_path(day), CACHE_BYTES)?;
         old.copy_rows(&mut new.change(), &mut shared.quarantine.notes())?;
@@ -203,7 +205,10 @@ impl Files {
         for partition in gone.iter().filter(|partition| partition.path == self.path(partition.day))
         {
             // Queries that read the file go on; new ones do not find it.
-            shared.places.write().remove_day(partition.day);
+            let mut places = shared.places.write();
+            places.remove_day(partition.day);
+            // Under the lock: who finds the day missing shall see that it was noted.
+            shared.changes.note(partition.day.range_ms().start);
         }
         partitions::unlink(self.disk.as_ref(), &gone)
     }

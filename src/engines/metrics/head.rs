@@ -36,6 +36,8 @@ pub(super) struct Head {
     samples: u64,
     oldest: Option<TimestampMs>,
     newest: Option<TimestampMs>,
+    /// The earliest time that was written since it was last asked for.
+    touched: Option<TimestampMs>,
 }
 
 /// What a head takes.
@@ -81,6 +83,15 @@ impl Head {
     /// Returns the times of the oldest and newest point.
     pub(super) fn bounds(&self) -> Option<TimeRange<TimestampMs>> {
         Some(TimeRange::new(self.oldest?, self.newest?))
+    }
+
+    /// Returns the earliest time of what was added since the last call; `None` when nothing was.
+    pub(super) fn take_touched(&mut self) -> Option<TimestampMs> {
+        self.touched.take()
+    }
+
+    fn touch(&mut self, at: TimestampMs) {
+        self.touched = Some(self.touched.map_or(at, |known| known.min(at)));
     }
 
     /// Returns whether nothing was written.
@@ -167,6 +178,7 @@ impl Head {
         self.samples += 1;
         self.oldest = Some(self.oldest.map_or(at, |oldest| oldest.min(at)));
         self.newest = self.newest.max(Some(at));
+        self.touch(at);
     }
 
     fn write_any(
@@ -225,7 +237,9 @@ impl Head {
         }
         for start in write.starts.iter().filter(|one| limits.take(one.timestamp)) {
             // The first start of a point stays, like its first value.
-            self.series[series as usize].more().starts.insert(*start)?;
+            if self.series[series as usize].more().starts.insert(*start)? == Insert::New {
+                self.touch(start.timestamp);
+            }
         }
         Ok(differing)
     }

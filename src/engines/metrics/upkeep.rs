@@ -138,6 +138,7 @@ impl Engine {
         let (shared, files) = (Arc::clone(&self.shared), Arc::clone(&self.files));
         let deleted = blocking(move || {
             let _one = one;
+            let _changing = shared.changes.begin(range.start);
             let places = shared.places.read().clone();
             let mut damage = shared.quarantine.notes();
             let mut deleted: HashSet<Labels> = HashSet::new();

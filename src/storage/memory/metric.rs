@@ -21,6 +21,7 @@ use crate::model::series::{
     Deleted, LabelQuery, MetricStats, SelectStats, SeriesData, SeriesExemplars,
 };
 use crate::model::time::{Day, TimeRange, TimestampMs, TimestampNs};
+use crate::storage::changes::{ChangeMark, Changes};
 use crate::storage::lifecycle::{Dropped, Lifecycle, RetentionLimits};
 use crate::storage::metric_store::{KEEPABLE, MetricStore, SelectQuery, SeriesBlock, SeriesCursor};
 
@@ -47,6 +48,7 @@ struct State {
     newest: Option<TimestampMs>,
     series: BTreeMap<Labels, Series>,
     metadata: BTreeMap<String, MetricMetadata>,
+    changes: Changes,
 }
 
 #[derive(Default)]
@@ -112,6 +114,9 @@ impl State {
             return;
         }
         let series = self.series.entry(write.labels.clone()).or_default();
+        let new = fresh.iter().map(|(at, _)| *at).filter(|at| !series.points.contains_key(at));
+        let new = new.chain(write.starts.iter().map(|one| one.timestamp));
+        new.min().into_iter().for_each(|earliest| self.changes.note(earliest));
         let mut duplicates = 0;
         for (at, point) in fresh {
             let is_histogram = matches!(point, Point::Histogram(_));
@@ -256,6 +261,7 @@ impl MetricStore for MemoryMetricStore {
     ) -> Result<Deleted> {
         let mut state = self.state.write();
         state.check_open()?;
+        state.changes.note(range.start);
         let mut deleted = Deleted::default();
         for (labels, series) in &mut state.series {
             if !matches_any(&match_sets, labels) {
@@ -356,6 +362,16 @@ impl MetricStore for MemoryMetricStore {
             max_time: state.newest,
         }
     }
+
+    fn changes(&self) -> Option<ChangeMark> {
+        let state = self.state.read();
+        state.changes.mark().filter(|_| !state.closed)
+    }
+
+    fn unchanged_before(&self, mark: ChangeMark) -> Option<TimestampMs> {
+        let state = self.state.read();
+        state.changes.unchanged_before(mark).filter(|_| !state.closed)
+    }
 }
 
 struct MemoryCursor {
@@ -408,6 +424,9 @@ impl Lifecycle for MemoryMetricStore {
             series.points.retain(|at, _| !outlived(Day::of_ms(*at)));
             series.starts.retain(|at, _| !outlived(Day::of_ms(*at)));
             series.exemplars.retain(|one| !outlived(Day::of_ms(one.timestamp)));
+        }
+        if !days.is_empty() {
+            state.changes.note(TimestampMs(i64::MIN));
         }
         state.series.retain(|_, series| !series.points.is_empty() || !series.exemplars.is_empty());
         Ok(Dropped { partitions: days.iter().map(Day::to_string).collect(), bytes: 0 })
