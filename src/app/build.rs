@@ -25,6 +25,7 @@ use crate::app::welcome;
 use crate::base::clock::SharedClock;
 use crate::base::error::Result;
 use crate::base::shutdown::{Phase, Readiness};
+use crate::base::size::ByteSize;
 use crate::base::task::TaskGroup;
 use crate::collect::host;
 use crate::collect::own::{self, OwnTelemetry};
@@ -69,6 +70,10 @@ const RELOADS: usize = 4;
 /// The part of the memory budget that metric queries may hold.
 const QUERIES_PART: u64 = 4;
 
+/// The part of the memory budget that kept answers of range queries may take, and the least of it.
+const RESULTS_PART: u64 = 32;
+const LEAST_RESULTS: ByteSize = ByteSize::mib(1);
+
 impl App {
     /// Claims the data directory, binds, opens the stores, joins every room and serves. Needs a
     /// runtime.
@@ -108,6 +113,7 @@ impl App {
         let mcp = McpServer::new(services.clone(), make(&config, &clock)?, Arc::clone(&clock));
         // An eighth of the memory may hold labels that senders repeat; most of it is the index's.
         let label_bytes = usize::try_from(config.budget.memory.0 / 8).unwrap_or(usize::MAX);
+        let metrics = services.metrics.clone();
         let doors = Doors {
             services,
             mcp,
@@ -142,8 +148,9 @@ impl App {
         alerting.start(&timers);
         ruler.apply(&config.rules.groups);
         let (watched, memory) = (stores.clone(), config.budget.memory);
+        let users = (ingest.clone(), metrics);
         let memory_is_short =
-            memory::watch_budget(watched, ingest.clone(), memory, Arc::clone(&clock), &timers);
+            memory::watch_budget(watched, users, memory, Arc::clone(&clock), &timers);
         let upkeep = Upkeep::new(stores.clone(), &config, ingest.clone(), clock);
         upkeep.start(memory_is_short, &timers);
         endpoint(&addresses, token).write(data_dir.path())?;
@@ -222,7 +229,7 @@ fn make(config: &Config, clock: &SharedClock) -> Result<Option<MakeService>> {
 /// A quarter of the memory may be filled by batches that are on their way in.
 fn ingest_limits(config: &Config) -> IngestLimits {
     let usual = config.ingest.clone();
-    let in_flight = crate::base::size::ByteSize(config.budget.memory.0 / 4).min(usual.in_flight);
+    let in_flight = ByteSize(config.budget.memory.0 / 4).min(usual.in_flight);
     IngestLimits {
         log_age: Some(config.retention.logs),
         span_age: Some(config.retention.traces),
@@ -247,6 +254,7 @@ fn services(
         timeout: config.budget.query_timeout,
         samples: config.budget.query_samples,
         memory: config.budget.memory.0 / QUERIES_PART,
+        results: (config.budget.memory.0 / RESULTS_PART).max(LEAST_RESULTS.0),
         lookback: config.metrics.lookback_delta,
         ..QueryLimits::default()
     };

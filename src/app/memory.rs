@@ -13,6 +13,7 @@ use crate::base::clock::SharedClock;
 use crate::base::size::ByteSize;
 use crate::base::task::TaskGroup;
 use crate::ingest::{Ingest, Shortage};
+use crate::service::MetricsService;
 
 /// How often the process is measured.
 const ROUND: Duration = Duration::from_millis(250);
@@ -43,7 +44,7 @@ impl Band {
 /// that what can wait should. On systems that do not tell it, there is nothing to watch.
 pub(crate) fn watch_budget(
     stores: OpenStores,
-    ingest: Ingest,
+    (ingest, metrics): (Ingest, MetricsService),
     budget: ByteSize,
     clock: SharedClock,
     tasks: &TaskGroup,
@@ -66,6 +67,7 @@ pub(crate) fn watch_budget(
             }
             let spare = SPARE.holds(*short.borrow(), share);
             if spare && !short.send_replace(spare) {
+                metrics.shed_caches();
                 stores.lifecycles().iter().for_each(|(_, store)| store.shed_caches());
             }
             short.send_replace(spare);

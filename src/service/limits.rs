@@ -13,6 +13,8 @@ pub struct QueryLimits {
     pub samples: u64,
     /// Bytes of memory that all metric queries may hold at one time.
     pub memory: u64,
+    /// Bytes of memory that kept answers of range queries may take.
+    pub results: u64,
     /// Steps of a range query.
     pub steps: i64,
     /// How old a sample may be to count at an evaluation time.
@@ -32,6 +34,7 @@ impl Default for QueryLimits {
             concurrency: 20,
             samples: 50_000_000,
             memory: u64::MAX,
+            results: 16 << 20,
             steps: 11_000,
             lookback: Duration::from_secs(300),
             subquery_interval: Duration::from_secs(60),

@@ -15,7 +15,7 @@ use crate::model::matcher::{MatchOp, Matcher};
 use crate::model::series::{LabelQuery, SelectStats, SeriesData, SeriesExemplars};
 use crate::model::stale::is_stale;
 use crate::model::time::{TimeRange, TimestampMs};
-use crate::query::promql::{Engine, EngineOptions, QueryRoom};
+use crate::query::promql::{Engine, EngineOptions, QueryRoom, RangeResults, ResultOptions};
 use crate::service::desk::Desk;
 use crate::service::expression::Expression;
 use crate::storage::metric_store::{MetricStore, SelectHints, SelectQuery, SeriesCursor};
@@ -42,6 +42,8 @@ pub struct RangeQuery {
     pub step: Duration,
     /// How long it may take, if less than the limit.
     pub timeout: Option<Duration>,
+    /// Whether every step is evaluated now, also those that were answered before.
+    pub afresh: bool,
 }
 
 impl RangeQuery {
@@ -153,6 +155,7 @@ impl Exported {
 pub struct MetricsService {
     store: Arc<dyn MetricStore>,
     engine: Arc<Engine>,
+    results: Arc<RangeResults>,
     desk: Desk,
 }
 
@@ -167,7 +170,14 @@ impl MetricsService {
             timeout: limits.timeout,
         };
         let engine = Arc::new(Engine::new(Arc::clone(&store), options));
-        MetricsService { store, engine, desk }
+        let kept = ResultOptions::of_bytes(limits.results);
+        let results = Arc::new(RangeResults::new(Engine::clone(&engine), kept));
+        MetricsService { store, engine, results, desk }
+    }
+
+    /// Gives memory back that makes questions quicker, but is not needed to answer them.
+    pub fn shed_caches(&self) {
+        self.results.shed();
     }
 
     /// Returns how many queries are answered at one time; further ones wait.
@@ -218,7 +228,8 @@ impl MetricsService {
         self.watched_range(caller, query, Watch::Nothing).await
     }
 
-    /// Does what [`MetricsService::range`] does and tells what it cost.
+    /// Does what [`MetricsService::range`] does and tells what it cost, if that is watched: then every
+    /// step is evaluated now, as where that is asked for.
     ///
     /// # Errors
     /// Those of [`MetricsService::range`].
@@ -229,14 +240,18 @@ impl MetricsService {
         watch: Watch,
     ) -> Result<Answer> {
         query.check_steps(self.max_steps())?;
-        let RangeQuery { expression, range, step, timeout } = query;
+        let RangeQuery { expression, range, step, timeout, afresh } = query;
         let engine = self.engine.watching(watch);
+        let results = (watch == Watch::Nothing && !afresh).then(|| Arc::clone(&self.results));
         let TimeRange { start, end } = range;
         let asked = Instant::now();
         let answer = async move {
             let queued = asked.elapsed();
-            let answer = engine.range(expression.tree(), start, end, step).await.inspect(tell);
-            answer.map(|answer| after_queue(answer, queued))
+            let answer = match results {
+                Some(results) => results.range(expression.tree(), start, end, step).await,
+                None => engine.range(expression.tree(), start, end, step).await,
+            };
+            answer.inspect(tell).map(|answer| after_queue(answer, queued))
         };
         self.desk.read_within(caller, "metrics.range", timeout, answer).await
     }
@@ -391,6 +406,7 @@ mod tests {
             range: TimeRange::new(TimestampMs(0), TimestampMs(end_ms)),
             step: Duration::from_secs(1),
             timeout: None,
+            afresh: false,
         };
         assert_eq!(query(11_000_000).check_steps(11_000), Ok(()));
         let text = query(11_001_000).check_steps(11_000).unwrap_err().to_string();

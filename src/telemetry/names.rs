@@ -37,6 +37,13 @@ pub const CPU_USAGE: &str = "fastmcp_cpu_usage_percent";
 pub const QUERIES: &str = "belvedere_queries_total";
 /// Seconds to answer a question, its wait for a turn included, by use case.
 pub const QUERY_DURATION: &str = "belvedere_query_duration_seconds";
+/// Answered range queries, by how much of the answer was kept from earlier ones: `hit`, `partial`, `miss`,
+/// and `unfit` where answers are never kept.
+pub const RESULTS_ANSWERED: &str = "belvedere_range_results_answered_total";
+/// Kept answers of range queries that gave way to others.
+pub const RESULTS_EVICTED: &str = "belvedere_range_results_evicted_total";
+/// Bytes of kept answers of range queries.
+pub const RESULTS_BYTES: &str = "belvedere_range_results_bytes";
 /// Points that are durable and visible, by door and signal.
 pub const INGEST_ACCEPTED: &str = "belvedere_ingest_accepted_total";
 /// Label sets of remote write that were known from earlier requests or not, by outcome.

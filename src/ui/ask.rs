@@ -85,6 +85,7 @@ impl Asker<'_> {
             range: TimeRange::new(start, end),
             step,
             timeout: Some(TIMEOUT),
+            afresh: false,
         };
         let answer = self.state.services.metrics.range(self.caller, query).await?;
         let Value::Matrix(series) = answer.value else { return Ok(Vec::new()) };

@@ -9,3 +9,4 @@
 
 mod hours;
 mod promql;
+mod results;

@@ -19,4 +19,5 @@ mod demo;
 mod life;
 mod overload;
 mod queries;
+mod results;
 mod query;

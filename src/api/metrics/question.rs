@@ -67,7 +67,7 @@ impl Question {
         }
         let expression = parsed?;
         expression.check_stepwise().map_err(|error| wrong("query", error.message()))?;
-        let query = RangeQuery { expression, range, step, timeout };
+        let query = RangeQuery { expression, range, step, timeout, afresh: false };
         query.check_steps(state.services.metrics.max_steps())?;
         Ok(Question::Range(query))
     }

@@ -36,6 +36,13 @@ impl FromRequest<PrometheusState> for Params {
 }
 
 impl Params {
+    #[cfg(test)]
+    pub(crate) fn of(encoded: &str) -> Result<Self> {
+        let mut params = Params::default();
+        params.add(encoded.as_bytes())?;
+        Ok(params)
+    }
+
     fn add(&mut self, encoded: &[u8]) -> Result<()> {
         self.0.extend(parse_form(encoded)?);
         Ok(())

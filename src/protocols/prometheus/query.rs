@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::CACHE_CONTROL;
 
 use crate::access::{Caller, Scope};
 use crate::base::error::Error;
@@ -33,10 +35,12 @@ pub(crate) async fn instant(
     Ok(answer(cut(found.map_err(ApiError::execution)?, limit)))
 }
 
-/// Evaluates `query` from `start` to `end`, every `step`.
+/// Evaluates `query` from `start` to `end`, every `step`. Steps that were answered before may be taken
+/// over, unless `nocache=1` or a `Cache-Control` of the request forbids it.
 pub(crate) async fn range(
     State(state): State<PrometheusState>,
     caller: Caller,
+    headers: HeaderMap,
     params: Params,
 ) -> ApiResult {
     let limit = params.limit()?;
@@ -49,7 +53,8 @@ pub(crate) async fn range(
     let expression = expression(&params)?;
     let stepwise = expression.check_stepwise();
     stepwise.map_err(|error| ApiError::parameter("query", error.message()))?;
-    let query = RangeQuery { expression, range, step, timeout };
+    let afresh = afresh(&headers, &params);
+    let query = RangeQuery { expression, range, step, timeout, afresh };
     query.check_steps(state.services.metrics.max_steps())?;
     let found = state.services.metrics.watched_range(&caller, query, watch(&params)).await;
     Ok(answer(cut(found.map_err(ApiError::execution)?, limit)))
@@ -96,6 +101,19 @@ fn watch(params: &Params) -> Watch {
         Some("all") => Watch::Steps,
         Some(_) => Watch::Totals,
     }
+}
+
+/// Returns whether nothing that was answered before may be taken over: VictoriaMetrics' `nocache`, and
+/// what a browser sends when somebody insists.
+fn afresh(headers: &HeaderMap, params: &Params) -> bool {
+    let said = params.get("nocache");
+    let said = said.is_some_and(|said| !matches!(said, "0" | "f" | "false" | "no"));
+    let directives = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let mut directives = directives.flat_map(|value| value.split(','));
+    said || directives.any(|word| {
+        let word = word.trim();
+        word.eq_ignore_ascii_case("no-cache") || word.eq_ignore_ascii_case("no-store")
+    })
 }
 
 fn expression(params: &Params) -> Result<Expression, ApiError> {
@@ -153,4 +171,27 @@ fn push_exemplar(out: &mut Vec<u8>, exemplar: &Exemplar) {
     out.extend_from_slice(b"\",\"timestamp\":");
     push_timestamp(out, exemplar.timestamp);
     out.push(b'}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_or_a_header_asks_for_everything_afresh() {
+        let asks = |query: &str, header: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CACHE_CONTROL, header.parse().unwrap());
+            afresh(&headers, &Params::of(query).unwrap())
+        };
+        for (query, header) in
+            [("nocache=1", ""), ("", "no-cache"), ("nocache=0", "max-age=0, No-Store")]
+        {
+            assert!(asks(query, header), "{query} {header}");
+        }
+        for (query, header) in [("", ""), ("nocache=0", "max-age=0"), ("nocache=", "no-transform")]
+        {
+            assert!(!asks(query, header), "{query} {header}");
+        }
+    }
 }

@@ -23,8 +23,10 @@ mod pretty;
 mod tree;
 mod histogram;
 mod engine;
+mod results;
 
 pub use crate::query::promql::ast::Expr;
 pub use crate::query::promql::engine::{Engine, EngineOptions, QueryRoom};
 pub use crate::query::promql::parser::{parse, parse_selector};
 pub use crate::query::promql::position::ParseError;
+pub use crate::query::promql::results::{RangeResults, ResultOptions};

@@ -42,6 +42,10 @@ impl Blocks<'_> {
             watched.read(begin, next.as_deref().unwrap_or_default());
         }
         let Some(mut block) = next else { return Ok(None) };
+        let doubt = &self.evaluation.doubt;
+        if doubt.heeded && block.iter().any(|data| !data.histograms.is_empty()) {
+            doubt.note();
+        }
         if self.counts_only {
             block.iter_mut().for_each(|data| count_only(&mut data.histograms));
         }

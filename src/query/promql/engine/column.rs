@@ -145,7 +145,7 @@ pub(super) fn histogram_cost(histogram: &Histogram) -> u64 {
 }
 
 /// Returns whether a label says what a metric is rather than whose it is.
-pub(super) fn is_metadata_label(name: &str) -> bool {
+pub(in crate::query::promql) fn is_metadata_label(name: &str) -> bool {
     matches!(name, METRIC_NAME | "__type__" | "__unit__")
 }
 

@@ -13,6 +13,7 @@ use crate::query::promql::engine::EngineOptions;
 use crate::query::promql::engine::budget::Budget;
 use crate::query::promql::engine::column::{Column, Grid, Sink};
 use crate::query::promql::engine::notes::{Note, Notes};
+use crate::query::promql::engine::repeatable::Doubt;
 use crate::query::promql::engine::repeats::Repeats;
 use crate::query::promql::engine::turns::Turn;
 use crate::query::promql::engine::watcher::Watcher;
@@ -31,6 +32,7 @@ pub(super) struct Evaluation {
     pub turn: Turn,
     pub notes: Notes,
     pub told: Mutex<Told>,
+    pub doubt: Doubt,
     /// Sees what the evaluation costs; `None` when nobody asked.
     pub watcher: Option<Watcher>,
     /// None when somebody sees each part on its own.
@@ -54,7 +56,7 @@ impl Told {
 
 /// What `start()`, `end()`, `step()` and `range()` mean, in milliseconds.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct QueryTimes {
+pub(in crate::query::promql) struct QueryTimes {
     pub start: i64,
     pub end: i64,
     /// 0 for an instant.

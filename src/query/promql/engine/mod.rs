@@ -8,6 +8,7 @@
 mod column;
 mod sums;
 mod notes;
+mod repeatable;
 mod context;
 mod watcher;
 mod evaluate;
@@ -24,6 +25,7 @@ mod binary;
 mod aggregate;
 mod functions;
 mod answer;
+mod part;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,8 +39,9 @@ use crate::model::time::TimestampMs;
 use crate::query::promql::ast::{Expr, Kind};
 use crate::query::promql::engine::budget::Budget;
 use crate::query::promql::engine::column::{Column, Grid};
-use crate::query::promql::engine::context::{Evaluation, QueryTimes};
+use crate::query::promql::engine::context::Evaluation;
 use crate::query::promql::engine::notes::Notes;
+use crate::query::promql::engine::repeatable::Doubt;
 use crate::query::promql::engine::repeats::Repeats;
 use crate::query::promql::engine::turns::Turn;
 use crate::query::promql::engine::watcher::Watcher;
@@ -46,7 +49,10 @@ use crate::query::promql::value_type::ValueType;
 use crate::storage::metric_store::MetricStore;
 
 pub use crate::query::promql::engine::budget::QueryRoom;
+pub(in crate::query::promql) use crate::query::promql::engine::column::is_metadata_label;
+pub(in crate::query::promql) use crate::query::promql::engine::context::QueryTimes;
 pub(in crate::query::promql) use crate::query::promql::engine::notes::general;
+pub(in crate::query::promql) use crate::query::promql::engine::part::Part;
 pub(in crate::query::promql) use crate::query::promql::engine::sums::Sum;
 
 /// How queries are answered.
@@ -121,28 +127,11 @@ impl Engine {
         end: TimestampMs,
         step: Duration,
     ) -> Result<Answer> {
-        let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX);
-        if step == 0 {
-            let message = "zero or negative query resolution step widths are not accepted. Try a positive integer";
-            return Err(Error::invalid(message));
-        }
-        if end.0.saturating_sub(start.0) / step > MAX_STEPS {
-            let message = "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)";
-            return Err(Error::invalid(message));
-        }
-        let of = expr.root.value_type();
-        if of != ValueType::Scalar && of != ValueType::Vector {
-            let of = of.documented();
-            let message = format!(
-                "invalid expression type \"{of}\" for range query, must be Scalar or instant Vector"
-            );
-            return Err(Error::invalid(message));
-        }
-        let query = QueryTimes { start: start.0, end: end.0, step };
+        let query = range_times(expr, start, end, step)?;
         self.within_time(self.answer_range(expr, query)).await
     }
 
-    async fn within_time(&self, answer: impl Future<Output = Result<Answer>>) -> Result<Answer> {
+    async fn within_time<T>(&self, answer: impl Future<Output = Result<T>>) -> Result<T> {
         match tokio::time::timeout(self.options.timeout, answer).await {
             Ok(answer) => answer,
             Err(_) => {
@@ -167,6 +156,7 @@ impl Engine {
             turn: Turn::begin(),
             notes: Notes::default(),
             told: Mutex::default(),
+            doubt: Doubt::default(),
             watcher,
             repeats,
         }
@@ -204,15 +194,52 @@ impl Engine {
     async fn answer_range(&self, expr: &Expr, query: QueryTimes) -> Result<Answer> {
         let evaluation = self.evaluation(expr, query);
         let grid = Grid::range(query.start, query.end, query.step);
+        let value = evaluation.over(expr, grid).await?;
+        Ok(finish(value, &evaluation, expr))
+    }
+}
+
+/// Checks a range query and returns its times.
+///
+/// # Errors
+/// Those of [`Engine::range`] that do not depend on data.
+pub(in crate::query::promql) fn range_times(
+    expr: &Expr,
+    start: TimestampMs,
+    end: TimestampMs,
+    step: Duration,
+) -> Result<QueryTimes> {
+    let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX);
+    if step == 0 {
+        let message = "zero or negative query resolution step widths are not accepted. Try a positive integer";
+        return Err(Error::invalid(message));
+    }
+    if end.0.saturating_sub(start.0) / step > MAX_STEPS {
+        let message = "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)";
+        return Err(Error::invalid(message));
+    }
+    let of = expr.root.value_type();
+    if of != ValueType::Scalar && of != ValueType::Vector {
+        let of = of.documented();
+        let message = format!(
+            "invalid expression type \"{of}\" for range query, must be Scalar or instant Vector"
+        );
+        return Err(Error::invalid(message));
+    }
+    Ok(QueryTimes { start: start.0, end: end.0, step })
+}
+
+impl Evaluation {
+    /// Evaluates an expression at all steps.
+    async fn over(&self, expr: &Expr, grid: Grid) -> Result<Value> {
         let columns = if expr.root.value_type() == ValueType::Scalar {
             let mut column = Column::empty(crate::model::labels::Labels::empty(), 0);
-            column.floats = evaluation.scalar(&expr.root, grid).await?;
+            column.floats = self.scalar(&expr.root, grid).await?;
             vec![column]
         } else {
-            evaluation.gather(&expr.root, grid).await?
+            self.gather(&expr.root, grid).await?
         };
-        let value = Value::Matrix(evaluation.arranged(|| answer::matrix(columns, grid))?);
-        Ok(finish(value, &evaluation, expr))
+        Ok(Value::Matrix(self.arranged(|| answer::matrix(columns, grid))?))
     }
 }
 

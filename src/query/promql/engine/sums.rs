@@ -85,12 +85,20 @@ impl Mean {
         self.sum.add(value / self.count);
     }
 
-    /// Returns the mean.
+    /// Returns the mean. It does not depend on how a sum is divided into value and compensation,
+    /// which the order of the values decides.
     pub(super) fn result(self) -> f64 {
+        let Sum { value, compensation } = self.sum;
+        let total = value + compensation;
         if self.incremental {
-            return self.sum.value + self.sum.compensation;
+            return total;
         }
-        self.sum.value / self.count + self.sum.compensation / self.count
+        if !total.is_finite() {
+            return total / self.count;
+        }
+        let added = total - value;
+        let lost = (value - (total - added)) + (compensation - added);
+        total / self.count + lost / self.count
     }
 }
 

@@ -16,6 +16,7 @@ use crate::query::promql::engine::aggregate::fold::{Fold, Folding};
 use crate::query::promql::engine::column::{Column, Grid, Sink};
 use crate::query::promql::engine::context::Evaluation;
 use crate::query::promql::engine::notes::Note;
+use crate::query::promql::engine::repeatable::Spread;
 
 /// Returns the labels of a series' group.
 fn group_labels(labels: &Labels, grouping: &[String], without: bool) -> Labels {
@@ -77,6 +78,9 @@ impl Evaluation {
         let Groups { folding, groups, .. } = groups;
         let mut made = Vec::with_capacity(groups.len());
         for group in groups {
+            if self.doubt.heeded && !group.spread.is_orderless(aggregate.op) {
+                self.doubt.note();
+            }
             let mut column = Column::empty(group.labels, grid.steps);
             column.drop_name = group.drop_name;
             for (step, cell) in group.cells.into_iter().enumerate() {
@@ -99,6 +103,8 @@ struct Group {
     drop_name: bool,
     /// One a step.
     cells: Vec<Fold>,
+    /// Of what, as long as the order of the series is heeded.
+    spread: Spread,
 }
 
 /// Folds columns into groups as they come.
@@ -120,7 +126,8 @@ impl Sink for Groups<'_> {
                 None => {
                     self.folding.evaluation.budget.take_column(self.grid.steps as u64)?;
                     let cells = vec![Fold::default(); self.grid.steps];
-                    self.groups.push(Group { labels: labels.clone(), drop_name: false, cells });
+                    let (labels_of, spread) = (labels.clone(), Spread::default());
+                    self.groups.push(Group { labels: labels_of, drop_name: false, cells, spread });
                     self.places.insert(labels, self.groups.len() - 1);
                     self.groups.len() - 1
                 }
@@ -129,6 +136,9 @@ impl Sink for Groups<'_> {
                 return Err(Error::internal("a group is missing"));
             };
             group.drop_name |= column.drop_name;
+            if self.folding.evaluation.doubt.heeded {
+                group.spread.add(&column.floats);
+            }
             self.folding.fold(&mut group.cells, &column)?;
             self.folding.evaluation.budget.give_column(column.cost());
         }

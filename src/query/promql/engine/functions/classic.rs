@@ -132,6 +132,10 @@ impl Evaluation {
         for (_, source) in &mut sources {
             source.drop_name = true;
             source.classic.sort_by(|left, right| left.0.total_cmp(&right.0));
+            // Two counts have one sum, more of them as many as orders.
+            if source.classic.windows(3).any(|three| three[0].0 == three[2].0) {
+                self.doubt.note();
+            }
         }
         sources
     }
