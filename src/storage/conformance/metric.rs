@@ -15,7 +15,7 @@ use crate::model::sample::{HistogramSample, Sample};
 use crate::model::series::{LabelQuery, SeriesData};
 use crate::model::time::{TimeRange, TimestampMs};
 use crate::storage::conformance::{
-    metric_deletes, metric_history, metric_keeps, metric_reads, metric_writes,
+    metric_changes, metric_deletes, metric_history, metric_keeps, metric_reads, metric_writes,
 };
 use crate::storage::metric_store::{MetricStore, SelectHints, SelectQuery};
 
@@ -49,6 +49,7 @@ pub async fn run(subject: &dyn Subject) {
     metric_keeps::run(subject).await;
     metric_deletes::run(subject).await;
     metric_history::run(subject).await;
+    metric_changes::run(subject).await;
 }
 
 /// Builds labels from a metric name and more pairs.

@@ -5,6 +5,7 @@ pub mod log;
 mod log_filters;
 mod log_keeps;
 pub mod metric;
+mod metric_changes;
 mod metric_deletes;
 mod metric_history;
 mod metric_keeps;
