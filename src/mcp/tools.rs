@@ -96,7 +96,7 @@ pub(crate) async fn metrics_query(
     let now = TimestampNs(clock.now_ns());
     let time = asked.time.as_deref().map_or(Ok(now), |text| instant(text, now))?.to_ms();
     let expression = Expression::parse(&asked.query)?;
-    let query = InstantQuery { expression, time, timeout: None };
+    let query = InstantQuery { expression, time, timeout: None, lookback: None };
     let answer = services.metrics.instant(caller, query).await?;
     let (kind, series) = match answer.value {
         QueryValue::Scalar(value, at) => {

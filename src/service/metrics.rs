@@ -29,6 +29,8 @@ pub struct InstantQuery {
     pub time: TimestampMs,
     /// How long it may take, if less than the limit.
     pub timeout: Option<Duration>,
+    /// How far selectors look back for a sample, if not as far as always.
+    pub lookback: Option<Duration>,
 }
 
 /// An expression over time.
@@ -42,6 +44,8 @@ pub struct RangeQuery {
     pub step: Duration,
     /// How long it may take, if less than the limit.
     pub timeout: Option<Duration>,
+    /// How far selectors look back for a sample, if not as far as always.
+    pub lookback: Option<Duration>,
     /// Whether every step is evaluated now, also those that were answered before.
     pub afresh: bool,
 }
@@ -209,8 +213,8 @@ impl MetricsService {
         query: InstantQuery,
         watch: Watch,
     ) -> Result<Answer> {
-        let InstantQuery { expression, time, timeout } = query;
-        let engine = self.engine.watching(watch);
+        let InstantQuery { expression, time, timeout, lookback } = query;
+        let engine = self.engine.watching(watch).looking_back(lookback);
         let asked = Instant::now();
         let answer = async move {
             let queued = asked.elapsed();
@@ -240,9 +244,10 @@ impl MetricsService {
         watch: Watch,
     ) -> Result<Answer> {
         query.check_steps(self.max_steps())?;
-        let RangeQuery { expression, range, step, timeout, afresh } = query;
-        let engine = self.engine.watching(watch);
-        let results = (watch == Watch::Nothing && !afresh).then(|| Arc::clone(&self.results));
+        let RangeQuery { expression, range, step, timeout, lookback, afresh } = query;
+        let engine = self.engine.watching(watch).looking_back(lookback);
+        let may_repeat = watch == Watch::Nothing && lookback.is_none() && !afresh;
+        let results = may_repeat.then(|| Arc::clone(&self.results));
         let TimeRange { start, end } = range;
         let asked = Instant::now();
         let answer = async move {
@@ -406,6 +411,7 @@ mod tests {
             range: TimeRange::new(TimestampMs(0), TimestampMs(end_ms)),
             step: Duration::from_secs(1),
             timeout: None,
+            lookback: None,
             afresh: false,
         };
         assert_eq!(query(11_000_000).check_steps(11_000), Ok(()));

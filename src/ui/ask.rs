@@ -48,6 +48,7 @@ impl Asker<'_> {
             expression: Expression::parse(&self.question(text))?,
             time: self.range.ms().end,
             timeout: Some(TIMEOUT),
+            lookback: None,
         };
         let answer = self.state.services.metrics.instant(self.caller, query).await?;
         Ok(match answer.value {
@@ -85,6 +86,7 @@ impl Asker<'_> {
             range: TimeRange::new(start, end),
             step,
             timeout: Some(TIMEOUT),
+            lookback: None,
             afresh: false,
         };
         let answer = self.state.services.metrics.range(self.caller, query).await?;

@@ -50,7 +50,12 @@ impl Question {
                 Some(time) => instant("time", time)?,
                 None => TimestampMs(state.clock.now_ms()),
             };
-            return Ok(Question::Instant(InstantQuery { expression: parsed?, time, timeout }));
+            return Ok(Question::Instant(InstantQuery {
+                expression: parsed?,
+                time,
+                timeout,
+                lookback: None,
+            }));
         }
         if time.is_some() {
             return Err(wrong("time", "a query has either a time, or start, end and step"));
@@ -67,7 +72,7 @@ impl Question {
         }
         let expression = parsed?;
         expression.check_stepwise().map_err(|error| wrong("query", error.message()))?;
-        let query = RangeQuery { expression, range, step, timeout, afresh: false };
+        let query = RangeQuery { expression, range, step, timeout, lookback: None, afresh: false };
         query.check_steps(state.services.metrics.max_steps())?;
         Ok(Question::Range(query))
     }

@@ -20,6 +20,13 @@ impl Points {
         self.floats.is_empty() && self.histograms.is_empty()
     }
 
+    /// Removes all points and keeps the room that they took.
+    pub(super) fn clear(&mut self) {
+        self.floats.clear();
+        self.histograms.clear();
+        self.starts.clear();
+    }
+
     /// Returns the number of points.
     pub(super) fn len(&self) -> usize {
         self.floats.len() + self.histograms.len()

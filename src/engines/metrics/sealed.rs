@@ -34,26 +34,41 @@ pub(super) fn put_points(
     Ok(out)
 }
 
-/// Decodes the points inside `range`; `stream` gives the times of a stream.
+/// Decodes the points inside `range` into `points`, of which only the room is used; `stream` gives the
+/// times of a stream.
 ///
 /// # Errors
-/// `Corrupt` when the bytes are no entry; those of `stream`.
+/// `Corrupt` when the bytes are no entry, and there are no points then; those of `stream`.
 pub(super) fn read_points(
     entry: &[u8],
     range: TimeRange<TimestampMs>,
-    mut stream: impl FnMut(StreamRef) -> Result<Arc<Vec<i64>>>,
-) -> Result<Points> {
-    let mut bytes = Reader::new(entry);
-    let floats = read_chunks(&mut bytes, range, &mut stream)?;
-    let histograms = read_chunks(&mut bytes, range, &mut stream)?;
-    let starts = match bytes.rest().is_empty() {
-        true => Vec::new(),
-        false => read_chunks(&mut bytes, range, &mut stream)?,
-    };
-    if !bytes.rest().is_empty() {
-        return Err(Error::corrupt("a sealed entry has bytes behind its end"));
+    stream: impl FnMut(StreamRef) -> Result<Arc<Vec<i64>>>,
+    points: &mut Points,
+) -> Result<()> {
+    points.clear();
+    let read = read_entry(entry, range, stream, points);
+    if read.is_err() {
+        points.clear();
     }
-    Ok(Points { floats, histograms, starts })
+    read
+}
+
+fn read_entry(
+    entry: &[u8],
+    range: TimeRange<TimestampMs>,
+    mut stream: impl FnMut(StreamRef) -> Result<Arc<Vec<i64>>>,
+    points: &mut Points,
+) -> Result<()> {
+    let mut bytes = Reader::new(entry);
+    read_chunks(&mut bytes, range, &mut stream, &mut points.floats)?;
+    read_chunks(&mut bytes, range, &mut stream, &mut points.histograms)?;
+    if !bytes.rest().is_empty() {
+        read_chunks(&mut bytes, range, &mut stream, &mut points.starts)?;
+    }
+    match bytes.rest().is_empty() {
+        true => Ok(()),
+        false => Err(Error::corrupt("a sealed entry has bytes behind its end")),
+    }
 }
 
 fn put_chunks<P: Point>(
@@ -77,8 +92,8 @@ fn read_chunks<P: Point>(
     bytes: &mut Reader<'_>,
     range: TimeRange<TimestampMs>,
     stream: &mut impl FnMut(StreamRef) -> Result<Arc<Vec<i64>>>,
-) -> Result<Vec<P>> {
-    let mut found = Vec::new();
+    found: &mut Vec<P>,
+) -> Result<()> {
     for _ in 0..bytes.count(bytes.rest().len())? {
         let number = bytes.count(StreamRef::MAX as usize)? as StreamRef;
         let values = bytes.bytes()?;
@@ -89,12 +104,12 @@ fn read_chunks<P: Point>(
         }
         let is_whole = wanted.end == times.len();
         let mut values = Reader::new(values);
-        P::read_values(&mut values, &times, wanted, &mut found)?;
+        P::read_values(&mut values, &times, wanted, found)?;
         if is_whole && !values.rest().is_empty() {
             return Err(Error::corrupt("a sealed chunk has bytes behind its end"));
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -120,8 +135,11 @@ mod tests {
             });
             times.map(Arc::new)
         };
-        assert!(read_points(&entry[..entry.len() - 1], range, whole).is_err());
-        read_points(&entry, range, whole).unwrap()
+        let mut points = Points { floats: vec![Sample::new(1, 1.0)], ..Points::default() };
+        assert!(read_points(&entry[..entry.len() - 1], range, whole, &mut points).is_err());
+        assert_eq!(points, Points::default());
+        read_points(&entry, range, whole, &mut points).unwrap();
+        points
     }
 
     #[test]

@@ -40,6 +40,9 @@ const SELECTED_BYTES: u64 = 512;
 /// From this many series on their labels are read aside, and what other queries wanted is left in memory.
 const MANY_SERIES: u64 = 256;
 
+/// Room is made for at most this many points before they are there.
+const MOST_AHEAD: usize = 65_536;
+
 /// After this many points others get their turn, also within a block.
 const TURN_POINTS: usize = 262_144;
 
@@ -54,6 +57,8 @@ pub(super) struct Selection {
     max_samples: u64,
     /// The function that hours may be given for in place of points.
     hourly: Option<String>,
+    /// How many floats the series had that was read last.
+    last_floats: usize,
     stats: SelectStats,
     damage: Damage,
 }
@@ -107,6 +112,7 @@ pub(super) async fn open(
         block_series: FIRST_BLOCK_SERIES,
         max_samples: query.max_samples.unwrap_or(u64::MAX),
         hourly: hourly(query),
+        last_floats: 0,
         stats: SelectStats::default(),
         damage,
     })
@@ -223,6 +229,8 @@ impl Selection {
 
     async fn points(&mut self, selected: &Selected) -> Result<Points> {
         let mut points = Points::default();
+        // Series that are read together mostly have as many points.
+        points.floats.reserve_exact(self.last_floats.min(MOST_AHEAD));
         let mut turn = TURN_POINTS;
         for (place, series) in &selected.in_days {
             let Some(day) = self.days.get_mut(*place as usize) else { continue };
@@ -236,6 +244,10 @@ impl Selection {
             let Some(head) = self.heads.get(*place as usize) else { continue };
             let own = head.read().points(*series).within(self.range)?;
             points.add(own);
+        }
+        self.last_floats = points.floats.len();
+        if points.floats.capacity() / 2 > self.last_floats {
+            points.floats.shrink_to_fit();
         }
         Ok(points)
     }

@@ -125,7 +125,11 @@ impl DayView {
         points: &mut Points,
     ) -> Result<()> {
         if self.mark.sealed.is_some_and(|sealed| series < sealed) {
-            points.add(self.sealed_points(series, range, damage)?);
+            // The first points go where there is room for all that follow.
+            let mut own =
+                if points.is_empty() { std::mem::take(points) } else { Points::default() };
+            self.sealed_points(series, range, damage, &mut own)?;
+            points.add(own);
         }
         if self.mark.is_final() {
             return Ok(());
@@ -154,26 +158,22 @@ impl DayView {
         series: SeriesRef,
         range: TimeRange<TimestampMs>,
         damage: &mut Damage,
-    ) -> Result<Points> {
+        points: &mut Points,
+    ) -> Result<()> {
         let source =
             Source { snapshot: &self.snapshot, day: self.day, table: SEALED, kept: &self.kept };
         let key = |series| sealed_key(series).to_vec();
         let Some(entry) = self.sealed.entry(source, series, key, damage)? else {
-            return Ok(Points::default());
+            return Ok(());
         };
         let (snapshot, streams) = (&self.snapshot, &mut self.streams);
         let source = Source { snapshot, day: self.day, table: TIMES, kept: &self.kept };
-        let read = sealed::read_points(entry, range, |stream| streams.get(source, stream, damage));
-        match read {
-            Ok(mut points) => {
-                points.remove(self.tombstones.of(series));
-                Ok(points)
-            }
-            Err(error) => {
-                damage.note(self.day, SEALED, &sealed_key(series), &error)?;
-                Ok(Points::default())
-            }
+        let stream = |stream| streams.get(source, stream, damage);
+        match sealed::read_points(entry, range, stream, points) {
+            Ok(()) => points.remove(self.tombstones.of(series)),
+            Err(error) => damage.note(self.day, SEALED, &sealed_key(series), &error)?,
         }
+        Ok(())
     }
 
     /// Returns the aggregates of a series' hours that share an instant with `range`; `None` when the

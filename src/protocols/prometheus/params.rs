@@ -6,7 +6,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
 
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::http::body;
 use crate::model::time::{TimeRange, TimestampMs};
 use crate::protocols::prometheus::PrometheusState;
@@ -97,6 +97,18 @@ impl Params {
                 .map_err(|_| ApiError::parameter("timeout", "it is negative or too long"))
         };
         self.seconds("timeout")?.map(read).transpose()
+    }
+
+    /// Reads how far selectors look back; what is not positive means as far as always.
+    pub(crate) fn lookback(&self) -> std::result::Result<Option<Duration>, ApiError> {
+        let Some(text) = self.get("lookback_delta").filter(|text| !text.is_empty()) else {
+            return Ok(None);
+        };
+        let seconds = parse_seconds(text).ok_or_else(|| {
+            let problem = format!("cannot parse {text:?} to a valid duration");
+            Error::invalid(format!("error parsing lookback delta duration: {problem}"))
+        })?;
+        Ok(Duration::try_from_secs_f64(seconds).ok().filter(|lookback| !lookback.is_zero()))
     }
 
     /// Reads `limit`; 0 means none.

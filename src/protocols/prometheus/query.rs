@@ -30,7 +30,8 @@ pub(crate) async fn instant(
     let limit = params.limit()?;
     let time = params.time("time")?.unwrap_or_else(|| now(&state));
     let timeout = params.timeout()?;
-    let query = InstantQuery { expression: expression(&params)?, time, timeout };
+    let lookback = params.lookback()?;
+    let query = InstantQuery { expression: expression(&params)?, time, timeout, lookback };
     let found = state.services.metrics.watched_instant(&caller, query, watch(&params)).await;
     Ok(answer(cut(found.map_err(ApiError::execution)?, limit)))
 }
@@ -49,12 +50,12 @@ pub(crate) async fn range(
         return Err(ApiError::parameter("end", "end timestamp must not be before start time"));
     }
     let step = step(&params)?;
-    let timeout = params.timeout()?;
+    let (timeout, lookback) = (params.timeout()?, params.lookback()?);
     let expression = expression(&params)?;
     let stepwise = expression.check_stepwise();
     stepwise.map_err(|error| ApiError::parameter("query", error.message()))?;
     let afresh = afresh(&headers, &params);
-    let query = RangeQuery { expression, range, step, timeout, afresh };
+    let query = RangeQuery { expression, range, step, timeout, lookback, afresh };
     query.check_steps(state.services.metrics.max_steps())?;
     let found = state.services.metrics.watched_range(&caller, query, watch(&params)).await;
     Ok(answer(cut(found.map_err(ApiError::execution)?, limit)))
@@ -97,7 +98,7 @@ fn now(state: &PrometheusState) -> TimestampMs {
 /// Reads `stats`: anything asks for what the query cost, `all` for the samples of each step as well.
 fn watch(params: &Params) -> Watch {
     match params.get("stats") {
-        None => Watch::Nothing,
+        None | Some("") => Watch::Nothing,
         Some("all") => Watch::Steps,
         Some(_) => Watch::Totals,
     }

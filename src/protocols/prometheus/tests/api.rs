@@ -64,6 +64,31 @@ async fn a_range_query_answers_a_matrix_and_a_limit_is_said() {
 }
 
 #[tokio::test]
+async fn a_lookback_of_its_own_is_heeded_and_a_wrong_one_refused() {
+    let door = door_with_series().await;
+    let later = NOW + 45;
+    let found = async |question: &str| {
+        let answer = door.get(&format!("/api/v1/{question}")).await.json();
+        answer["data"]["result"].as_array().map(Vec::len)
+    };
+    let instant = format!("query?query=up&time={later}");
+    let range = format!("query_range?query=up&start={later}&end={later}&step=30s");
+    for question in [instant.clone(), range] {
+        for (lookback, series) in [("", 2), ("0", 2), ("-5", 2), ("30s", 0), ("46", 2), ("1m", 2)] {
+            let asked = format!("{question}&lookback_delta={lookback}");
+            assert_eq!(found(&asked).await, Some(series), "{asked}");
+        }
+    }
+    let wrong = door.get(&format!("/api/v1/{instant}&lookback_delta=soon")).await;
+    assert_eq!(wrong.status, 400);
+    let text = "error parsing lookback delta duration: cannot parse \"soon\" to a valid duration";
+    assert_eq!(
+        (&wrong.json()["errorType"], &wrong.json()["error"]),
+        (&json!("bad_data"), &json!(text))
+    );
+}
+
+#[tokio::test]
 async fn stats_tell_what_a_query_cost_where_they_are_asked_for() {
     let door = door_with_series().await;
     let range = format!("query_range?query=up&start={}&end={NOW}&step=30s", NOW - 60);

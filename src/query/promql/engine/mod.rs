@@ -104,6 +104,12 @@ impl Engine {
         Engine { watch, ..self.clone() }
     }
 
+    /// Returns the same engine, but selectors look back so far; `None` changes nothing.
+    pub fn looking_back(mut self, lookback: Option<Duration>) -> Engine {
+        self.options.lookback = lookback.unwrap_or(self.options.lookback);
+        self
+    }
+
     /// Answers a query at one instant.
     ///
     /// # Errors

@@ -334,13 +334,23 @@ fn latest_floats(
     looks: Looks,
     lookback: i64,
 ) -> bool {
-    let (mut rest, mut last, mut found) = (floats.iter().peekable(), None, false);
+    let is_seen = |sample: &Sample, look| sample.timestamp.0 <= look;
+    // How many samples were seen, and how many of them for the first time at the step before: mostly
+    // as many come with each step.
+    let (mut seen, mut stride, mut found) = (0_usize, 0, false);
     for (step, value) in column.floats.iter_mut().enumerate() {
         let look = looks.at(grid.at(step));
-        while let Some(sample) = rest.next_if(|sample| sample.timestamp.0 <= look) {
-            last = Some(sample);
+        let (known, guess) = (seen, seen + stride);
+        let not_less =
+            guess == known || floats.get(guess - 1).is_some_and(|one| is_seen(one, look));
+        if not_less {
+            seen = guess;
         }
-        if let Some(sample) = last
+        while floats.get(seen).is_some_and(|one| is_seen(one, look)) {
+            seen += 1;
+        }
+        stride = seen - known;
+        if let Some(sample) = seen.checked_sub(1).and_then(|last| floats.get(last))
             && sample.timestamp.0 > look.saturating_sub(lookback)
             && !is_stale(sample.value)
         {

@@ -158,6 +158,7 @@ async fn course(
         range: TimeRange::new(start, end),
         step,
         timeout: Some(Duration::from_secs(5)),
+        lookback: None,
         afresh: false,
     };
     let answer = state.services.metrics.range(caller, question).await?;

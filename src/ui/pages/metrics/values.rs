@@ -51,7 +51,7 @@ pub(crate) async fn of(
             return values;
         }
     };
-    let query = InstantQuery { expression, time, timeout: None };
+    let query = InstantQuery { expression, time, timeout: None, lookback: None };
     match state.services.metrics.instant(caller, query).await {
         Ok(answer) => {
             values.notes = answer.warnings.into_iter().chain(answer.infos).collect();
