@@ -103,3 +103,41 @@ async fn a_part_that_gives_much_is_not_kept() {
         assert_eq!((own.stats.series, watched.stats.series), (reads, 80));
     }
 }
+
+/// Returns the labels that are told for an expression at the only instant there is.
+async fn labels_of(engine: &Engine, query: &str) -> Vec<Labels> {
+    match ask(engine, query).await.unwrap().value {
+        Value::Vector(samples) => samples.into_iter().map(|sample| sample.labels).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn of_equal_values_those_stay_that_stay_in_prometheus() {
+    let values = [("a", 304.0), ("b", 304.0), ("c", 234.0), ("d", f64::NAN), ("e", 304.0)];
+    let samples: Vec<_> = values.iter().map(|(name, value)| (*name, 60_000, *value)).collect();
+    let engine = engine_over(&samples, EngineOptions::default()).await;
+    for (query, names) in [
+        (r#"bottomk(2, {__name__=~"[abc]"})"#, vec!["c", "b"]),
+        (r#"bottomk(1, {__name__=~"[ab]"})"#, vec!["a"]),
+        (r#"topk(2, {__name__=~"[abc]"})"#, vec!["a", "b"]),
+        (r#"topk(2, {__name__=~"[cde]"})"#, vec!["e", "c"]),
+        (r#"topk(2, {__name__=~"[cd]"})"#, vec!["c", "d"]),
+    ] {
+        let found = labels_of(&engine, query).await;
+        let found: Vec<_> = found.iter().map(Labels::metric_name).collect();
+        assert_eq!(found, names, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn absent_names_what_the_first_equality_of_a_label_fixes() {
+    let engine = engine_over(&[], EngineOptions::default()).await;
+    for (query, pairs) in [
+        (r#"absent(a{job="x", job="y", is="z"})"#, vec![("is", "z")]),
+        (r#"absent(a{job="x", job=~".+"})"#, vec![]),
+        (r#"absent(a{job=~".+", job="x"})"#, vec![("job", "x")]),
+    ] {
+        assert_eq!(labels_of(&engine, query).await, [Labels::from_pairs(pairs)], "{query}");
+    }
+}

@@ -278,7 +278,8 @@ pub(super) fn absent_column(columns: &[Column], argument: &Node, grid: Grid) -> 
     (!absent.is_empty()).then_some(absent)
 }
 
-/// Returns the labels that a selector fixes by an equality and names only once.
+/// Returns the labels that a selector fixes by an equality, the first of its name, after which the name
+/// is not there again; as Prometheus reads them, in the order in which they are written.
 fn absent_labels(argument: &Node) -> Labels {
     use crate::model::labels::{LabelsBuilder, METRIC_NAME};
     use crate::model::matcher::MatchOp;
@@ -288,10 +289,13 @@ fn absent_labels(argument: &Node) -> Labels {
         _ => return Labels::empty(),
     };
     let mut labels = LabelsBuilder::default();
+    let mut fixed = Vec::new();
     for matcher in matchers.iter().filter(|one| one.name != METRIC_NAME) {
-        let named = matchers.iter().filter(|other| other.name == matcher.name).count();
-        if matcher.op == MatchOp::Equal && named == 1 {
+        if matcher.op == MatchOp::Equal && !fixed.contains(&&matcher.name) {
             labels.set(&matcher.name, &matcher.value);
+            fixed.push(&matcher.name);
+        } else {
+            labels.remove(&matcher.name);
         }
     }
     labels.build()

@@ -184,5 +184,8 @@ mod tests {
         let before = histogram(0, 0, &[1.0, 2.0]);
         assert!(!detect_reset(&histogram(0, 0, &[1.0, 3.0]), &before));
         assert!(detect_reset(&histogram(0, 0, &[4.0, 1.0]), &before));
+        let fell = histogram(0, 0, &[-3.0, -2.0]);
+        assert!(!detect_reset(&histogram(0, 0, &[-2.0, 0.0]), &fell));
+        assert!(detect_reset(&histogram(0, 0, &[-2.0]), &fell), "a bucket is gone");
     }
 }

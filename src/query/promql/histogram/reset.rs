@@ -40,8 +40,11 @@ pub(in crate::query::promql) fn detect_reset(current: &Histogram, previous: &His
     own.sides().into_iter().zip(before.sides()).any(|(own, before)| {
         before.iter().any(|(index, count)| {
             let known = own.binary_search_by_key(index, |(index, _)| *index);
-            let now = known.ok().and_then(|at| own.get(at)).map_or(0.0, |(_, now)| now.total());
-            now < count.total()
+            // Of what subtraction made, a bucket may be below zero, and is reset too when it is gone.
+            match known.ok().and_then(|at| own.get(at)) {
+                Some((_, now)) => now.total() < count.total(),
+                None => count.total() != 0.0,
+            }
         })
     })
 }

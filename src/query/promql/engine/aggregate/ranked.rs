@@ -108,23 +108,86 @@ impl Evaluation {
         if op == AggregateOp::Limitk {
             return present.take(count).collect();
         }
-        let mut ranked = Vec::new();
+        let mut ranking = Ranking { top: op == AggregateOp::Topk, count, heap: Vec::new() };
         for index in present {
             match columns[index].float(step) {
-                Some(value) => ranked.push((value, index)),
+                Some(value) => ranking.add(value, index),
                 None => self.note(span, Note::IgnoredInAggregation(op.as_str())),
             }
         }
-        let top = op == AggregateOp::Topk;
-        ranked.sort_by(|(left, _), (right, _)| match (left.is_nan(), right.is_nan()) {
+        ranking.finish()
+    }
+}
+
+/// The best values so far in a heap as Prometheus keeps it, with the worst of them in front: which of
+/// equal ones stay depends on how it is built.
+struct Ranking {
+    top: bool,
+    count: usize,
+    heap: Vec<(f64, usize)>,
+}
+
+impl Ranking {
+    fn add(&mut self, value: f64, index: usize) {
+        if self.heap.len() < self.count {
+            self.heap.push((value, index));
+            self.rise(self.heap.len() - 1);
+        } else if let Some((worst, _)) = self.heap.first().copied()
+            && (self.is_worse(worst, value) && !(worst.is_nan() && value.is_nan()))
+        {
+            self.heap[0] = (value, index);
+            self.sink(0);
+        }
+    }
+
+    /// Returns whether one value is worse than another. NaN is worse than all, itself too.
+    fn is_worse(&self, one: f64, other: f64) -> bool {
+        one.is_nan() || if self.top { one < other } else { one > other }
+    }
+
+    fn is_before(&self, one: usize, other: usize) -> bool {
+        self.is_worse(self.heap[one].0, self.heap[other].0)
+    }
+
+    fn rise(&mut self, mut place: usize) {
+        while place > 0 {
+            let parent = (place - 1) / 2;
+            if !self.is_before(place, parent) {
+                break;
+            }
+            self.heap.swap(parent, place);
+            place = parent;
+        }
+    }
+
+    fn sink(&mut self, mut place: usize) {
+        loop {
+            let left = 2 * place + 1;
+            if left >= self.heap.len() {
+                break;
+            }
+            let right = left + 1;
+            let child =
+                if right < self.heap.len() && self.is_before(right, left) { right } else { left };
+            if !self.is_before(child, place) {
+                break;
+            }
+            self.heap.swap(place, child);
+            place = child;
+        }
+    }
+
+    /// Returns the places of the values, the best first.
+    fn finish(mut self) -> Vec<usize> {
+        let top = self.top;
+        self.heap.sort_by(|(left, _), (right, _)| match (left.is_nan(), right.is_nan()) {
             (true, true) => Ordering::Equal,
             (true, false) => Ordering::Greater,
             (false, true) => Ordering::Less,
-            (false, false) if top => right.total_cmp(left),
-            (false, false) => left.total_cmp(right),
+            (false, false) if top => right.partial_cmp(left).unwrap_or(Ordering::Equal),
+            (false, false) => left.partial_cmp(right).unwrap_or(Ordering::Equal),
         });
-        ranked.truncate(count);
-        ranked.into_iter().map(|(_, index)| index).collect()
+        self.heap.into_iter().map(|(_, index)| index).collect()
     }
 }
 
