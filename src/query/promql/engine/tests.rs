@@ -141,3 +141,24 @@ async fn absent_names_what_the_first_equality_of_a_label_fixes() {
         assert_eq!(labels_of(&engine, query).await, [Labels::from_pairs(pairs)], "{query}");
     }
 }
+
+#[tokio::test]
+async fn a_series_of_both_sides_of_or_is_one_series_named_as_at_its_first_step() {
+    let times = [0, 10, 60];
+    let samples: Vec<_> = times.iter().map(|at| ("a", at * 1_000, 1.0)).collect();
+    let engine = engine_over(&samples, EngineOptions::default()).await;
+    let ask = async |query: &str, start: i64| {
+        let (expr, step) = (parse(query).unwrap(), Duration::from_secs(10));
+        let answer = engine.range(&expr, TimestampMs(start), TimestampMs(60_000), step).await;
+        match answer.unwrap().value {
+            Value::Matrix(series) => series
+                .into_iter()
+                .map(|one| (one.labels.metric_name().to_owned(), one.samples.len()))
+                .collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let query = "sum_over_time(a[20s]) or a";
+    assert_eq!(ask(query, 0).await, [(String::new(), 7)]);
+    assert_eq!(ask(query, 40_000).await, [("a".to_owned(), 3)]);
+}

@@ -7,9 +7,9 @@
 //!   them look elsewhere; lengths that are computed may depend on the range;
 //! * subqueries look at multiples of their own step that are not after the outer one;
 //! * operators and aggregations take values of one step together, and find contradictions step by step;
-//! * whether a series loses its name at last is told once for all steps. Only `or` mixes series that
-//!   do with ones that do not, and that matters where something joins them by labels that may hold the
-//!   name, or gives them one.
+//! * whether a series loses its name at last is told once for all steps, by the first one where both
+//!   sides of an `or` have it. Only `or` mixes series that do with ones that do not, and that matters
+//!   where something joins them by labels that may hold the name, or gives them one.
 
 use crate::query::promql::ast::{
     Aggregate, AggregateOp, BinaryOp, Call, Edges, Kind, Length, Matrix, Node, Selector, Subquery,
@@ -117,7 +117,11 @@ pub(super) fn is_stepwise(node: &Node) -> bool {
             fixed && is_backward(timing) && is_stepwise(operand)
         }
         Kind::Paren(inner) | Kind::Unary { negate: _, operand: inner } => is_stepwise(inner),
-        Kind::Binary(binary) => is_stepwise(&binary.left) && is_stepwise(&binary.right),
+        Kind::Binary(binary) => {
+            // A series that both sides of `or` have is one, whose first step says whether it has a name.
+            let joins = binary.op == BinaryOp::Or && reads(&binary.right);
+            !joins && is_stepwise(&binary.left) && is_stepwise(&binary.right)
+        }
         Kind::Aggregate(aggregate) => is_stepwise_aggregate(aggregate),
         Kind::Call(call) => is_stepwise_call(call),
     }
@@ -201,6 +205,12 @@ fn is_constant(node: &Node) -> bool {
     }
 }
 
+/// Returns whether anything in it is read from the store.
+fn reads(node: &Node) -> bool {
+    let own = matches!(node.kind, Kind::Selector(_) | Kind::Matrix(_));
+    own || node.children().into_iter().any(reads)
+}
+
 /// Returns whether there is an `or` in it.
 fn unites(node: &Node) -> bool {
     let own = matches!(&node.kind, Kind::Binary(binary) if binary.op == BinaryOp::Or);
@@ -261,6 +271,7 @@ mod tests {
             "sort(a)",
             "a + range()",
             "topk(scalar(b), a)",
+            "a or b",
             "sum by (__name__) (a or -b)",
             "sum without (x) (a or -b)",
             "label_replace(a, \"__name__\", \"$1\", \"x\", \"(.*)\")",

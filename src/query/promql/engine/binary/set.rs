@@ -1,5 +1,7 @@
 //! `and`, `or` and `unless`.
 
+use std::collections::HashMap;
+
 use crate::query::promql::ast::{BinaryOp, Matching};
 use crate::query::promql::engine::binary::signature::groups;
 use crate::query::promql::engine::column::{Column, Grid};
@@ -39,6 +41,30 @@ pub(super) fn combine(
         }
     }
     left.retain(|column| !column.is_empty());
-    left.extend(added);
+    if added.is_empty() {
+        return left;
+    }
+    let places: HashMap<_, _> =
+        left.iter().enumerate().map(|(place, known)| (known.labels.clone(), place)).collect();
+    for column in added {
+        match places.get(&column.labels).and_then(|place| left.get_mut(*place)) {
+            Some(known) => join(known, column),
+            None => left.push(column),
+        }
+    }
     left
+}
+
+/// Adds the values of the same series that the other side has at other steps. Whether it loses its
+/// name at last is what is so at its first step.
+fn join(series: &mut Column, other: Column) {
+    let first = |column: &Column| (0..column.floats.len()).find(|step| column.present(*step));
+    if first(&other) < first(series) {
+        series.drop_name = other.drop_name;
+    }
+    for step in 0..series.floats.len() {
+        if let Some(value) = other.value(step) {
+            series.set(step, value);
+        }
+    }
 }
