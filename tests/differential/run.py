@@ -36,6 +36,10 @@ AGAIN = 12
 CHANGED_IN_3 = r"\[\w+:|rate\(|increase|atan2|stddev|stdvar|holt_winters|predict_linear|~invalid|topk|bottomk|__name__=~"
 
 
+# Prometheus does not recognise a subquery under `@` as the range of predict_linear and answers nothing.
+LOST_THERE = r"predict_linear\(.*\[\w+:\w*\][^,]*@"
+
+
 def close(one, other, scale=0.0):
     if one == other:
         return True
@@ -215,7 +219,7 @@ def main():
             server.write(series)
         if arguments.expressions:
             return compare_forms(arguments, peer, own)
-        asked = list(questions(arguments, start, end, modern))
+        asked = [one for one in questions(arguments, start, end, modern) if not re.search(LOST_THERE, one[0])]
         if not modern:
             asked = [one for one in asked if not re.search(CHANGED_IN_3, one[0])]
         return compare(arguments, peer, own, asked, modern)
