@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { open, settled, shot, violations } from "../support/browser.mjs";
+import { becomes, open, settled, shot, violations } from "../support/browser.mjs";
 
 const encoded = encodeURIComponent;
 const RATE = "rate(http_server_request_duration_seconds_bucket[5m])";
@@ -53,12 +53,11 @@ export function explain(world) {
       const underlined = view.page.locator(".cm-pointed");
       const text = async () => (await underlined.allInnerTexts()).join("");
       await row(view.page, RATE).hover();
-      await underlined.first().waitFor();
-      assert.equal(await text(), RATE);
+      await becomes(view.page, text, RATE);
       await view.page.locator("h1").hover();
       await underlined.first().waitFor({ state: "detached" });
       await view.page.locator(".verdict .part-link").last().click();
-      assert.equal(await text(), "avg(node_load1) - 1e9 > 0");
+      await becomes(view.page, text, "avg(node_load1) - 1e9 > 0");
       await view.page.locator(".cm-content").click();
       await underlined.first().waitFor({ state: "detached" });
       assert.deepEqual(view.wrong(), []);
@@ -71,26 +70,26 @@ export function explain(world) {
       await rows.first().focus();
       for (const [key, at] of [["ArrowDown", "sum(rate(up[5m]))"], ["ArrowRight", "rate(up[5m])"], ["End", "up"], ["ArrowLeft", "count(up)"], ["ArrowUp", "up[5m]"], ["k", "rate(up[5m])"]]) {
         await page.keyboard.press(key);
-        assert.equal(await focused(page), at, key);
+        await becomes(page, () => focused(page), at, key);
       }
       await page.keyboard.press("ArrowLeft");
-      assert.equal(await row(page, "rate(up[5m])").getAttribute("aria-expanded"), "false");
-      assert.equal(await rows.count(), 5);
+      await becomes(page, () => row(page, "rate(up[5m])").getAttribute("aria-expanded"), "false");
+      await becomes(page, () => rows.count(), 5);
       await page.keyboard.press("ArrowLeft");
-      assert.equal(await focused(page), "sum(rate(up[5m]))");
+      await becomes(page, () => focused(page), "sum(rate(up[5m]))");
       const answered = page.waitForResponse(/api\/x\/explain/);
       await page.getByRole("button", { name: "Run" }).click();
       await answered;
       await settled(page);
-      assert.equal(await rows.count(), 5, "what was folded stays folded");
+      await becomes(page, () => rows.count(), 5, "what was folded stays folded");
       await row(page, "rate(up[5m])").getByRole("button", { name: "Unfold" }).click();
-      assert.equal(await rows.count(), 6);
+      await becomes(page, () => rows.count(), 6);
       assert.deepEqual(view.wrong(), []);
       await view.close();
     });
     test("several expressions have a plan each, within the scope of the page", async () => {
       const view = await opened(world, `/ui/metrics?view=explain&scope=job%3Dnode&q=${encoded("count(up)")}&q=${encoded("1 + 1")}&q=${encoded("~up")}`);
-      assert.equal(await view.page.getByRole("treegrid").count(), 2);
+      await becomes(view.page, () => view.page.getByRole("treegrid").count(), 2);
       const plan = view.page.getByRole("region", { name: "Plan of expression A" });
       assert.match(await plan.locator("[data-part='0.0'] code").innerText(), /^up\{job="node"\}$/);
       const json = await plan.getByRole("link", { name: "JSON" }).getAttribute("href");

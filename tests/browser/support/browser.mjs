@@ -1,7 +1,9 @@
 // Debian's Chromium through playwright-core, and what is watched on every page.
 
+import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { isDeepStrictEqual } from "node:util";
 
 import { chromium } from "playwright-core";
 
@@ -91,6 +93,17 @@ export async function holdApi(view) {
       for (const resolve of held) resolve();
     },
   };
+}
+
+/** Looks frame by frame until `read` gives what is wanted, and fails with what it gave last. */
+export async function becomes(page, read, wanted, message) {
+  const end = Date.now() + 5_000;
+  let last = await read();
+  while (!isDeepStrictEqual(last, wanted) && Date.now() < end) {
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+    last = await read();
+  }
+  assert.deepEqual(last, wanted, message);
 }
 
 /** Waits until nothing is asked and the page has drawn; a live stream never ends, so not "networkidle". */
