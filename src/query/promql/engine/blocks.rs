@@ -136,7 +136,8 @@ impl Evaluation {
                 function: function.to_owned(),
                 whole_hours: reach.whole_hours,
             },
-            max_samples: Some(self.budget.left()),
+            // Each block is accounted for while it is held; all of them may be more than that.
+            max_samples: None,
         };
         let begin = self.watcher.as_ref().map(|_| Instant::now());
         let cursor = self.store.select(query).await?;

@@ -162,3 +162,18 @@ async fn a_series_of_both_sides_of_or_is_one_series_named_as_at_its_first_step()
     assert_eq!(ask(query, 0).await, [(String::new(), 7)]);
     assert_eq!(ask(query, 40_000).await, [("a".to_owned(), 3)]);
 }
+
+#[tokio::test]
+async fn a_query_may_read_more_than_it_holds_at_a_time() {
+    let names: Vec<_> = (0..200).map(|number| format!("a{number}")).collect();
+    let each =
+        names.iter().flat_map(|name| (0..60).map(move |at| (name.as_str(), at * 1_000, 1.0)));
+    let samples: Vec<_> = each.collect();
+    let options = EngineOptions { max_samples: 5_000, ..EngineOptions::default() };
+    let engine = engine_over(&samples, options).await;
+    let expr = parse(r#"sum({__name__=~"a.*"})"#).unwrap();
+    let step = Duration::from_secs(10);
+    let answer = engine.range(&expr, TimestampMs(0), TimestampMs(60_000), step).await.unwrap();
+    assert!(matches!(answer.value, Value::Matrix(series) if series[0].samples[6].value == 200.0));
+    assert!(answer.stats.samples > 10_000);
+}
