@@ -18,10 +18,12 @@ pub(crate) fn parse_time(text: &str) -> Option<TimestampMs> {
 
 /// Reads a length of time in seconds or in Prometheus' syntax; it may be negative.
 pub(crate) fn parse_seconds(text: &str) -> Option<f64> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        return (seconds.abs() < 9.2e9).then_some(seconds);
-    }
-    parse_duration(text).ok().map(|duration| duration.as_secs_f64())
+    let seconds = match text.parse::<f64>() {
+        Ok(seconds) => seconds,
+        Err(_) => parse_duration(text).ok()?.as_secs_f64(),
+    };
+    // What nanoseconds hold.
+    (seconds.abs() < 9.2e9).then_some(seconds)
 }
 
 /// Reads the pairs of a form or a query string, in the order sent.

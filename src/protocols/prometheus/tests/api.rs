@@ -79,6 +79,12 @@ async fn a_lookback_of_its_own_is_heeded_and_a_wrong_one_refused() {
             assert_eq!(found(&asked).await, Some(series), "{asked}");
         }
     }
+    for far in ["1e30", "9223372037", "400y", "Inf", "NaN"] {
+        let far = door.get(&format!("/api/v1/{instant}&lookback_delta={far}")).await;
+        assert_eq!(far.status, 400, "{}", far.text);
+    }
+    let longest = format!("{instant}&lookback_delta=9100000000");
+    assert_eq!(found(&longest).await, Some(2));
     let wrong = door.get(&format!("/api/v1/{instant}&lookback_delta=soon")).await;
     assert_eq!(wrong.status, 400);
     let text = "error parsing lookback delta duration: cannot parse \"soon\" to a valid duration";
