@@ -99,6 +99,11 @@ pub(super) struct Damage {
 }
 
 impl Damage {
+    /// Starts the notes of another reader of the same operation.
+    pub(super) fn apart(&self) -> Self {
+        self.quarantine.notes()
+    }
+
     /// Notes damaged bytes.
     ///
     /// # Errors

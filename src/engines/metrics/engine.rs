@@ -252,7 +252,7 @@ impl MetricStore for Engine {
     async fn select(&self, query: SelectQuery) -> Result<Box<dyn SeriesCursor>> {
         let places = self.places()?;
         let damage = self.shared.quarantine.notes();
-        Ok(Box::new(select::open(&places, &query, damage).await?))
+        select::open(&places, &query, damage).await
     }
 
     async fn label_names(&self, query: LabelQuery) -> Result<Cut<String>> {

@@ -34,7 +34,7 @@ const OPEN_STREAMS: usize = 16;
 pub(super) struct DayView {
     day: Day,
     snapshot: Snapshot,
-    series: DaySeries,
+    series: Arc<DaySeries>,
     tombstones: Arc<Tombstones>,
     mark: Mark,
     kept: Kept,
@@ -59,10 +59,27 @@ impl DayView {
         DayView {
             day,
             snapshot,
-            series,
+            series: Arc::new(series),
             tombstones,
             mark,
             kept,
+            sealed: Near::default(),
+            aggregates: Near::default(),
+            windows: Default::default(),
+            times: Default::default(),
+            streams: Streams::default(),
+        }
+    }
+
+    /// Returns a view of the same moment, of which nothing was read yet.
+    pub(super) fn twin(&self) -> Self {
+        DayView {
+            day: self.day,
+            snapshot: self.snapshot.clone(),
+            series: Arc::clone(&self.series),
+            tombstones: Arc::clone(&self.tombstones),
+            mark: self.mark,
+            kept: self.kept.clone(),
             sealed: Near::default(),
             aggregates: Near::default(),
             windows: Default::default(),

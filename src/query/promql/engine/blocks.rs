@@ -9,12 +9,11 @@ use crate::model::sample::HistogramSample;
 use crate::model::series::SeriesData;
 use crate::model::time::{TimeRange, TimestampMs};
 use crate::query::promql::ast::Selector;
-use crate::query::promql::engine::ahead::Feed;
 use crate::query::promql::engine::column::{Grid, histogram_cost};
 use crate::query::promql::engine::context::{Evaluation, Looks};
 use crate::query::promql::engine::watcher::WatchedSelector;
 use crate::query::promql::histogram;
-use crate::storage::metric_store::{SelectHints, SelectQuery};
+use crate::storage::metric_store::{SelectHints, SelectQuery, SeriesCursor};
 
 /// What an hour takes of memory, in samples.
 const HOUR_COST: u64 = 6;
@@ -22,7 +21,7 @@ const HOUR_COST: u64 = 6;
 /// A cursor that accounts for what it hands out.
 pub(super) struct Blocks<'e> {
     evaluation: &'e Evaluation,
-    feed: Feed,
+    cursor: Box<dyn SeriesCursor>,
     counts_only: bool,
     /// Samples of the block that was handed out last.
     held: u64,
@@ -37,7 +36,7 @@ impl Blocks<'_> {
         self.evaluation.budget.give(std::mem::take(&mut self.held));
         self.evaluation.turn.next().await;
         let begin = self.watched.as_ref().map(|_| Instant::now());
-        let next = self.feed.next().await?;
+        let next = self.cursor.next_block().await?;
         if let (Some(watched), Some(begin)) = (&mut self.watched, begin) {
             watched.read(begin, next.as_deref().unwrap_or_default());
         }
@@ -61,12 +60,12 @@ impl Drop for Blocks<'_> {
     fn drop(&mut self) {
         self.evaluation.budget.give(self.held);
         self.evaluation.budget.give_bytes(self.selected);
-        let own = self.feed.told();
+        let stats = self.cursor.stats();
         let mut told = self.evaluation.told.lock();
-        told.warnings.extend(own.warnings);
-        told.stats.add(&own.stats);
+        told.warnings.extend(self.cursor.warnings());
+        told.stats.add(&stats);
         if let Some(watched) = &self.watched {
-            watched.told(&own.stats);
+            watched.told(&stats);
         }
     }
 }
@@ -143,9 +142,8 @@ impl Evaluation {
         let cursor = self.store.select(query).await?;
         let selected = cursor.held_bytes();
         self.budget.take_bytes(selected)?;
-        let feed = Feed::new(cursor);
         let counts_only = selector.counts_only;
         let watched = begin.and_then(|begin| WatchedSelector::opened(self, selector, begin));
-        Ok(Blocks { evaluation: self, feed, counts_only, held: 0, selected, watched })
+        Ok(Blocks { evaluation: self, cursor, counts_only, held: 0, selected, watched })
     }
 }

@@ -18,7 +18,7 @@ use crate::query::promql::engine::repeats::Repeats;
 use crate::query::promql::engine::turns::Turn;
 use crate::query::promql::engine::watcher::Watcher;
 use crate::query::promql::position::Span;
-use crate::storage::metric_store::{MetricStore, SeriesCursor};
+use crate::storage::metric_store::MetricStore;
 
 /// One evaluation of one query.
 pub(super) struct Evaluation {
@@ -40,18 +40,11 @@ pub(super) struct Evaluation {
 }
 
 /// What the store said of selections.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(super) struct Told {
     /// Such as damage that it met.
     pub warnings: BTreeSet<String>,
     pub stats: SelectStats,
-}
-
-impl Told {
-    /// Asks a cursor about what it read so far.
-    pub(super) fn of(cursor: &dyn SeriesCursor) -> Self {
-        Told { warnings: cursor.warnings().into_iter().collect(), stats: cursor.stats() }
-    }
 }
 
 /// What `start()`, `end()`, `step()` and `range()` mean, in milliseconds.

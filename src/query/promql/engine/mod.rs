@@ -15,7 +15,6 @@ mod evaluate;
 mod repeats;
 mod budget;
 mod turns;
-mod ahead;
 mod blocks;
 mod select;
 mod windows;
