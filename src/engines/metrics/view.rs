@@ -164,8 +164,12 @@ impl DayView {
             if let Err(error) = entry::add_points(entry, range, &mut self.times[place], points) {
                 damage.note(self.day, CHUNKS, &blob_key(window, series), &error)?;
             }
-            // The windows of a day are mostly alike.
-            points.floats.reserve(points.floats.len().saturating_sub(known) * left);
+            // The windows of a day are mostly alike. Room that does for the next may do for all.
+            let floats = &mut points.floats;
+            let own = floats.len().saturating_sub(known);
+            if floats.capacity() - floats.len() < own {
+                floats.reserve_exact(own * left);
+            }
         }
         Ok(())
     }

@@ -22,10 +22,16 @@ const SELECTED_BYTES: u64 = 512;
 /// Fewer points are read by one reader sooner than others have begun.
 const MANY_POINTS: usize = 262_144;
 
+/// Longer series are read by one reader: no query accounts for what a crew holds ready.
+const LONG_SERIES: usize = 131_072;
+
+/// For the same reason no more readers than this work in crews.
+const MOST_HANDS: usize = 4;
+
 /// How many readers can work in crews, in the whole process: none where there is but one processor.
 static HANDS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    Arc::new(Semaphore::new(if processors > 1 { processors } else { 0 }))
+    Arc::new(Semaphore::new(if processors > 1 { processors.min(MOST_HANDS) } else { 0 }))
 });
 
 /// Selected series of the store.
@@ -59,13 +65,14 @@ impl Selection {
 
     /// Gets the help of those who are free where it is worth it.
     fn gather(&mut self) {
-        let many = match &self.readers {
+        let worth_it = match &self.readers {
             Readers::One(reader, unread) => {
-                unread.len().saturating_mul(reader.likely_points()) > MANY_POINTS
+                let points = reader.likely_points();
+                points <= LONG_SERIES && unread.len().saturating_mul(points) > MANY_POINTS
             }
             _ => false,
         };
-        if !many || self.block_series < BLOCK_SERIES {
+        if !worth_it || self.block_series < BLOCK_SERIES {
             return;
         }
         let hands: Vec<_> =

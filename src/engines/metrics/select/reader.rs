@@ -170,8 +170,8 @@ impl Reader {
 
     async fn points(&mut self, selected: &Selected) -> Result<Points> {
         let mut points = Points::default();
-        // Series that are read together mostly have as many points.
-        points.floats.reserve_exact(self.last_floats.min(MOST_AHEAD));
+        // Series that are read together mostly have as many points, or a few more.
+        points.floats.reserve_exact((self.last_floats + self.last_floats / 64).min(MOST_AHEAD));
         let mut turn = TURN_POINTS;
         for (place, series) in &selected.in_days {
             let Some(day) = self.days.get_mut(*place as usize) else { continue };
