@@ -228,6 +228,9 @@ def report(state):
         slow = {name: spent["belvedere"] / spent["prometheus"] for name, spent in state["least"][title].items()}
         worst = max(slow, key=slow.get)
         good &= judge(f"the slowest of them over {title} ({worst})", slow[worst], 1.0)
+    parts = [summed(rows) for key in ("shapes", "dashboard") for rows in state[key].values()]
+    every = {name: sum(part[name] for part in parts) for name in names}
+    good &= judge("shapes and dashboard over both, of prometheus", every["belvedere"] / every["prometheus"], 0.4)
     *_, whole = state["all"].values()
     good &= judge("all series, of prometheus", whole["all series"]["belvedere"] / whole["all series"]["prometheus"], 0.4)
     if "victoria" in names:
