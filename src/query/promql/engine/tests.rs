@@ -137,6 +137,8 @@ async fn absent_names_what_the_first_equality_of_a_label_fixes() {
         (r#"absent(a{job="x", job="y", is="z"})"#, vec![("is", "z")]),
         (r#"absent(a{job="x", job=~".+"})"#, vec![]),
         (r#"absent(a{job=~".+", job="x"})"#, vec![("job", "x")]),
+        (r#"absent(a{job!="y", job="x"})"#, vec![]),
+        (r#"absent(a{job=~"x|", job="x"})"#, vec![("job", "x")]),
     ] {
         assert_eq!(labels_of(&engine, query).await, [Labels::from_pairs(pairs)], "{query}");
     }

@@ -279,7 +279,8 @@ pub(super) fn absent_column(columns: &[Column], argument: &Node, grid: Grid) -> 
 }
 
 /// Returns the labels that a selector fixes by an equality, the first of its name, after which the name
-/// is not there again; as Prometheus reads them, in the order in which they are written.
+/// is not there again; as Prometheus reads them, in the order in which its index has looked for them:
+/// as they are written, but those that only take series away come last.
 fn absent_labels(argument: &Node) -> Labels {
     use crate::model::labels::{LabelsBuilder, METRIC_NAME};
     use crate::model::matcher::MatchOp;
@@ -288,9 +289,14 @@ fn absent_labels(argument: &Node) -> Labels {
         Kind::Matrix(matrix) => &matrix.selector.matchers,
         _ => return Labels::empty(),
     };
+    let is_there =
+        |name: &str| matchers.iter().any(|one| one.name == name && !one.matches_absent());
+    let (lookups, others): (Vec<_>, Vec<_>) = matchers
+        .iter()
+        .partition(|one| is_there(&one.name) && !(one.is_negative() && one.matches_absent()));
     let mut labels = LabelsBuilder::default();
     let mut fixed = Vec::new();
-    for matcher in matchers.iter().filter(|one| one.name != METRIC_NAME) {
+    for matcher in lookups.into_iter().chain(others).filter(|one| one.name != METRIC_NAME) {
         if matcher.op == MatchOp::Equal && !fixed.contains(&&matcher.name) {
             labels.set(&matcher.name, &matcher.value);
             fixed.push(&matcher.name);
