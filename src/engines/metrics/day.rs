@@ -288,7 +288,7 @@ impl DayFile {
                 return Ok(None);
             }
         };
-        let series = self.series(&snapshot, mark, damage)?;
+        let series = Arc::new(self.series(&snapshot, mark, damage)?);
         let kept = Kept::new(&self.blobs.0, self.blobs.1, &snapshot);
         Ok(Some(DayView::new(self.day, snapshot, series, self.tombstones(), mark, kept)))
     }

@@ -51,7 +51,7 @@ impl DayView {
     pub(super) fn new(
         day: Day,
         snapshot: Snapshot,
-        series: DaySeries,
+        series: Arc<DaySeries>,
         tombstones: Arc<Tombstones>,
         mark: Mark,
         kept: Kept,
@@ -59,7 +59,7 @@ impl DayView {
         DayView {
             day,
             snapshot,
-            series: Arc::new(series),
+            series,
             tombstones,
             mark,
             kept,
@@ -73,19 +73,9 @@ impl DayView {
 
     /// Returns a view of the same moment, of which nothing was read yet.
     pub(super) fn twin(&self) -> Self {
-        DayView {
-            day: self.day,
-            snapshot: self.snapshot.clone(),
-            series: Arc::clone(&self.series),
-            tombstones: Arc::clone(&self.tombstones),
-            mark: self.mark,
-            kept: self.kept.clone(),
-            sealed: Near::default(),
-            aggregates: Near::default(),
-            windows: Default::default(),
-            times: Default::default(),
-            streams: Streams::default(),
-        }
+        let (snapshot, series) = (self.snapshot.clone(), Arc::clone(&self.series));
+        let (tombstones, kept) = (Arc::clone(&self.tombstones), self.kept.clone());
+        DayView::new(self.day, snapshot, series, tombstones, self.mark, kept)
     }
 
     /// Returns the series of the day that have something left.

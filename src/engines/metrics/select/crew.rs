@@ -47,7 +47,7 @@ impl Crew {
         let (sender, shares) = mpsc::channel(hands.len().max(1));
         let mut readers: Vec<_> = hands.iter().skip(1).map(|_| reader.twin()).collect();
         readers.push(reader);
-        let met = Arc::new(Mutex::new(vec![Met::default(); readers.len()]));
+        let met = Arc::new(Mutex::new(readers.iter().map(Reader::met).collect::<Vec<_>>()));
         for (place, (reader, hand)) in readers.into_iter().zip(hands).enumerate() {
             let (unread, met) = (Arc::clone(&unread), Arc::clone(&met));
             let worker = Worker { reader, unread, shares: sender.clone(), place, met };

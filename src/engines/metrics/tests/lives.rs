@@ -208,6 +208,29 @@ async fn a_flush_that_stops_between_two_days_is_finished_later_and_repeats_nothi
 }
 
 #[tokio::test]
+async fn what_many_readers_take_from_files_and_memory_is_what_memory_shows() {
+    let (house, oracle) = (House::new(), MemoryMetricStore::new(OUT_OF_ORDER_WINDOW));
+    let points = |id: usize, from: i64| {
+        let labels = [("__name__", "crowd"), ("all", "yes"), ("id", &format!("{id:03}"))];
+        let at = |step: i64| NOON + step * 15_000;
+        let samples =
+            (from..from + 1_250).map(|step| Sample::new(at(step), (step * id as i64) as f64));
+        let labels = Labels::from_pairs(labels);
+        SeriesWrite { labels, samples: samples.collect(), ..SeriesWrite::default() }
+    };
+    for from in [0, 1_250] {
+        let series = (0..200).map(|id| points(id, from)).collect();
+        let batch = MetricBatch { series, metadata: Vec::new() };
+        oracle.append(batch.clone()).await.unwrap();
+        house.engine.append(batch).await.unwrap();
+        if from == 0 {
+            house.engine.flush().await.unwrap();
+        }
+    }
+    expect_same(&*house.engine, &oracle, NOON + 20_000_000).await;
+}
+
+#[tokio::test]
 async fn a_damaged_blob_costs_only_itself_and_is_told() {
     let mut house = House::new();
     for hour in 0..3 {

@@ -4,12 +4,13 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::base::error::ErrorKind;
 use crate::engines::metrics::damage::Quarantine;
+use crate::engines::metrics::day::CHUNKS;
 use crate::engines::metrics::head::Head;
 use crate::engines::metrics::select::Selected;
 use crate::model::labels::Labels;
 use crate::model::sample::Sample;
 use crate::model::series::SeriesData;
-use crate::model::time::{TimeRange, TimestampMs};
+use crate::model::time::{Day, TimeRange, TimestampMs};
 
 const ALL: TimeRange<TimestampMs> = TimeRange { start: TimestampMs(0), end: TimestampMs(i64::MAX) };
 
@@ -73,6 +74,17 @@ async fn however_many_read_the_series_come_once_each_and_in_order() {
         let found = all_of(Crew::start(reader, unread, hands(most).1)).await;
         assert!(found == wanted, "{most} readers");
     }
+}
+
+#[tokio::test]
+async fn what_was_met_before_is_told_also_when_there_is_nothing_left_to_read() {
+    let mut damage = Quarantine::new().notes();
+    damage.note(Day(20_000), CHUNKS, b"key", &Error::corrupt("on purpose")).unwrap();
+    let reader = Reader::new(ALL, Vec::new(), Vec::new(), None, damage);
+    let mut crew = Crew::start(reader, Vec::new().into_iter(), hands(3).1);
+    assert_eq!(crew.met().warnings.len(), 1);
+    assert!(crew.block().await.unwrap().is_empty());
+    assert_eq!(crew.met().warnings.len(), 1);
 }
 
 #[tokio::test]
